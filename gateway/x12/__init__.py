@@ -1,0 +1,1 @@
+"""The wire: segments, envelopes, guides and what is wrong with them. Knows no partner and no clock."""
