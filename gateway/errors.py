@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A place in an interchange. Segments, elements, components and repetitions count from 1; 0 and "" mean "the whole"."""
+    """A place in an interchange. Segments, elements, components, repetitions count from 1; 0 and "" mean all of it."""
 
     interchange: str = ""  # ISA13
     group: str = ""  # GS06

@@ -62,7 +62,7 @@ class Accident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A document announced with the request: ``report_type`` is PWK01, ``transmission`` PWK02, ``control_number`` PWK06."""
+    """A document announced with the request: PWK01 is ``report_type``, PWK02 ``transmission``, PWK06 ``control_number``."""
 
     report_type: str
     transmission: str
