@@ -62,7 +62,7 @@ class Accident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A document announced with the request: PWK01 is ``report_type``, PWK02 ``transmission``, PWK06 ``control_number``."""
+    """A document announced with the request: what it is (PWK01), how it comes (PWK02) and its number (PWK06)."""
 
     report_type: str
     transmission: str
