@@ -132,7 +132,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Something that happened to one or more buckets. Append-only: a correction is a new entry that names ``reverses``."""
+    """Something that happened to buckets. Append-only: a correction is a new entry that names what it ``reverses``."""
 
     id: str
     kind: str
