@@ -1,0 +1,36 @@
+"""The configuration: ``conf/gateway.toml``, one file for each trading partner, one for each payer's policy.
+
+It is read once and never changes under the program that uses it. It holds references to secrets, never a secret.
+"""
+
+from gateway.settings.identifiers import npi_is_valid, npi_with_check_digit, taxonomy_is_valid
+from gateway.settings.schema import (
+    Clinic,
+    DirectoryTransport,
+    Envelope,
+    Expectations,
+    Organisation,
+    Partner,
+    PayerPolicy,
+    PayerServed,
+    SftpTransport,
+)
+from gateway.settings.secrets import Secret
+from gateway.settings.whole import Settings
+
+__all__ = [
+    "Clinic",
+    "DirectoryTransport",
+    "Envelope",
+    "Expectations",
+    "Organisation",
+    "Partner",
+    "PayerPolicy",
+    "PayerServed",
+    "Secret",
+    "Settings",
+    "SftpTransport",
+    "npi_is_valid",
+    "npi_with_check_digit",
+    "taxonomy_is_valid",
+]

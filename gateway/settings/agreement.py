@@ -1,0 +1,131 @@
+"""What must agree between places: ids that are there once, payers served by one partner, delimiters that differ.
+
+Looks at the documents as parsed, before any of them is found valid, so that these mistakes are told beside all others.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.settings.places import Path
+
+Document = Mapping[str, Any]
+_MARKS = {"element": "*", "component": ":", "repetition": "^", "terminator": "~"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong at a key path of a file."""
+
+    file: str
+    path: Path
+    what: str
+    fix: str
+
+
+def organisation_mistakes(file: str, document: Document) -> Iterator[Mistake]:
+    """Organisations with one id, and clinics with one id within their organisation."""
+    organisations: dict[str, int] = {}
+    for position, organisation in _tables(document, "organisations"):
+        yield from _repeated(file, ("organisations", position, "id"), organisation.get("id"), organisations, position)
+        clinics: dict[str, int] = {}
+        for place, clinic in _tables(organisation, "clinics"):
+            path: Path = ("organisations", position, "clinics", place, "id")
+            yield from _repeated(file, path, clinic.get("id"), clinics, place)
+
+
+def partner_mistakes(file: str, document: Document) -> Iterator[Mistake]:
+    """Mistakes within one partner's file that only show when two of its keys are seen together."""
+    envelope = _table(document, "envelope")
+    delimiters = {**_MARKS, **_table(envelope, "delimiters")}
+    first: dict[str, str] = {}
+    for name in _MARKS:
+        mark = delimiters[name]
+        if not isinstance(mark, str):
+            continue
+        if mark in first:
+            yield Mistake(
+                file,
+                ("envelope", "delimiters", name),
+                f"the {name} delimiter is the same as the {first[mark]} delimiter",
+                "Give each of the four a character of its own",
+            )
+        first.setdefault(mark, name)
+    for name in ("sender", "receiver", "gs_sender", "gs_receiver"):
+        value = envelope.get(name)
+        if isinstance(value, str) and any(mark in value for mark in first):
+            fix = "Choose other delimiters, or ask the partner for another id"
+            yield Mistake(file, ("envelope", name), "the id contains one of the delimiters", fix)
+    yield from _transport_mistakes(file, _table(document, "transport"))
+
+
+def served_twice(partners: Mapping[str, Document]) -> Iterator[Mistake]:
+    """Payers that two places offer for one transaction: nobody could tell where a claim would go."""
+    seen: dict[tuple[str, str], str] = {}
+    for file, document in partners.items():
+        if document.get("enabled") is False:
+            continue
+        for position, payer in _tables(document, "payers"):
+            offered = payer.get("transactions", ["278", "837"])
+            for transaction in offered if isinstance(offered, list) else []:
+                key = (str(payer.get("id")), str(transaction))
+                if key in seen:
+                    yield Mistake(
+                        file,
+                        ("payers", position),
+                        f"payer {key[0]} is served twice for the {key[1]}: {seen[key]} serves it, too",
+                        "Take it out of one of them, or limit the transactions there",
+                    )
+                seen.setdefault(key, file)
+
+
+def policy_mistakes(policies: Mapping[str, Document], partners: Mapping[str, Document]) -> Iterator[Mistake]:
+    """Policies of one payer in two files, and those of a payer that nobody serves."""
+    served = {str(payer.get("id")) for document in partners.values() for _, payer in _tables(document, "payers")}
+    seen: dict[str, str] = {}
+    for file, document in policies.items():
+        payer = document.get("payer")
+        if not isinstance(payer, str):
+            continue
+        if payer in seen:
+            yield Mistake(file, ("payer",), f"payer {payer} has its policy in {seen[payer]}, too", "Keep one of them")
+        elif payer not in served:
+            yield Mistake(
+                file, ("payer",), f"no partner serves payer {payer}", "Add it to a partner's [[payers]], or mend the id"
+            )
+        seen.setdefault(payer, file)
+
+
+def _transport_mistakes(file: str, transport: Document) -> Iterator[Mistake]:
+    if transport.get("after") == "move" and not transport.get("archive"):
+        yield Mistake(
+            file, ("transport", "archive"), "files are to be moved, and no archive is named", "Name the folder"
+        )
+    folders = [name for name in ("inbox", "outbox", "archive") if transport.get(name)]
+    for position, name in enumerate(folders):
+        for other in folders[:position]:
+            if transport[name] == transport[other]:
+                text = f"{name} and {other} are the same folder"
+                yield Mistake(file, ("transport", name), text, "Give each its own: we would read what we sent")
+    if transport.get("kind") == "sftp" and not (transport.get("password") or transport.get("key")):
+        fix = 'Name one: password = "env:NAME" or key = "file:path"'
+        yield Mistake(file, ("transport",), "there is neither a password nor a key to log in with", fix)
+
+
+def _repeated(file: str, path: Path, value: object, seen: dict[str, int], position: int) -> Iterator[Mistake]:
+    if isinstance(value, str):
+        if value in seen:
+            yield Mistake(file, path, f"the id {value} is there twice", "Give each its own id")
+        seen.setdefault(value, position)
+
+
+def _table(document: Document, name: str) -> Document:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _tables(document: Document, name: str) -> Iterator[tuple[int, Document]]:
+    found = document.get(name)
+    for position, each in enumerate(found if isinstance(found, list) else []):
+        if isinstance(each, dict):
+            yield position, each

@@ -1,0 +1,365 @@
+"""The schema of every configuration file: what may stand in it, in which shape, and what holds if it is left out.
+
+Says nothing of other files; what must agree between places is in ``agreement``. Knows no transport and no rule: it
+only names their keys.
+"""
+
+import re
+import string
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from gateway.errors import Severity
+from gateway.settings.identifiers import npi_is_valid, taxonomy_is_valid
+from gateway.settings.secrets import Secret
+
+Transaction = Literal["278", "837"]
+Stage = Literal["test", "live"]
+UnitName = Literal["visit", "unit", "minute", "day"]
+
+_DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_BASIC = frozenset(string.ascii_uppercase + string.digits + " !\"&'()*+,-./:;?=")  # X12 basic character set
+_EXTENDED = _BASIC | frozenset(string.ascii_lowercase + "%@[]_{}\\|<>~^`#$")
+_TEMPLATE_NAMES = {"isa13", "date", "time", "type", "sender"}
+NAME_LENGTH_MAX = 100
+
+
+def mistake(what: str, fix: str) -> PydanticCustomError:
+    """An error for a validator to raise: both texts come out as those of the finding."""
+    return PydanticCustomError("mend", "{what}", {"what": what, "fix": fix})
+
+
+def _npi(value: str) -> str:
+    if not npi_is_valid(value):
+        raise mistake(
+            "this is no NPI: it needs ten digits, the last of them the right check digit", "Copy it from NPPES"
+        )
+    return value
+
+
+def _taxonomy(value: str) -> str:
+    if value and not taxonomy_is_valid(value):
+        raise mistake(
+            "this is no NUCC taxonomy code", "Write its ten characters, such as 225100000X for physical therapists"
+        )
+    return value
+
+
+def _id(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", value):
+        raise mistake(
+            "an id is made of small letters, digits, - and _, 40 at most", "Choose such an id and never change it"
+        )
+    return value
+
+
+def _envelope_id(value: str) -> str:
+    if not 1 <= len(value) <= 15:
+        raise mistake(
+            f"this has {len(value)} characters, an envelope's id has 1 to 15", "Copy the id from the companion guide"
+        )
+    if value != value.strip() or not set(value) <= _EXTENDED:
+        raise mistake("an envelope's id has no spaces around it and only characters of X12's sets", "Copy it once more")
+    return value
+
+
+def _seconds(value: Any) -> int:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise mistake("this is no duration", 'Write a number with s, m, h or d, in quotes: "90s", "15m", "24h", "14d"')
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def _delimiter(value: str) -> str:
+    if len(value) != 1 or value.isalnum() or value == " " or not value.isascii():
+        raise mistake("a delimiter is one ASCII character, no letter, digit or space", "Leave it out for the usual one")
+    return value
+
+
+def _template(value: str) -> str:
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(value) if name is not None}
+        shown = value.format(isa13="000000001", date="20260101", time="120000", type="837", sender="X" * 15)
+    except (ValueError, KeyError, IndexError, AttributeError):
+        names, shown = {"?"}, ""
+    if not names <= _TEMPLATE_NAMES:
+        raise mistake(
+            "this is no name template", f"Use only {', '.join(f'{{{name}}}' for name in sorted(_TEMPLATE_NAMES))}"
+        )
+    if "isa13" not in names:
+        raise mistake("two files could get the same name", "Put {isa13} into the template")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", shown) or len(shown) > NAME_LENGTH_MAX:
+        raise mistake(
+            f"a file name has letters, digits, . _ - only and {NAME_LENGTH_MAX} characters at most",
+            "Shorten or mend it",
+        )
+    return value
+
+
+def _path(value: Any, info: ValidationInfo) -> Path:
+    """A relative path starts from the folder that the loader names: its file's, or where the gateway writes."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise mistake("this is no path", "Write a path in quotes")
+    return Path((info.context or {}).get("folder", Path()), Path(value).expanduser())
+
+
+Npi = Annotated[str, AfterValidator(_npi)]
+Taxonomy = Annotated[str, AfterValidator(_taxonomy)]
+Id = Annotated[str, AfterValidator(_id)]
+EnvelopeId = Annotated[str, AfterValidator(_envelope_id)]
+Qualifier = Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")]
+Seconds = Annotated[int, BeforeValidator(_seconds)]
+Delimiter = Annotated[str, AfterValidator(_delimiter)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Flag = Annotated[bool, Field(strict=True)]
+PathHere = Annotated[Path, BeforeValidator(_path)]
+Digits = Annotated[str, Field(pattern=r"^[0-9]{10}$")]
+
+
+class Section(BaseModel):
+    """A table of a file: frozen, and nothing may stand in it that is not named here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+
+# conf/gateway.toml
+
+
+class Address(Section):
+    line: NonEmpty
+    line2: str = ""
+    city: NonEmpty
+    state: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    postal_code: Annotated[str, Field(pattern=r"^[0-9]{5}([0-9]{4})?$")]
+
+
+class Contact(Section):
+    """Whom a payer may call. Phone and fax are ten digits."""
+
+    name: NonEmpty
+    phone: Digits | Literal[""] = ""
+    fax: Digits | Literal[""] = ""
+    email: str = ""
+
+
+class Clinic(Section):
+    """A place that treats and bills. ``tax_id`` is its EIN (or SSN) of nine digits."""
+
+    id: Id
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    npi: Npi
+    tax_id: Annotated[str, Field(pattern=r"^[0-9]{9}$")]
+    tax_id_kind: Literal["ein", "ssn"] = "ein"
+    taxonomy: Taxonomy = ""
+    address: Address
+    phone: Digits | Literal[""] = ""
+
+
+class Organisation(Section):
+    """Who submits for its clinics. ``submitter_id`` goes before the partner's own submitter id where it is given."""
+
+    id: Id
+    name: NonEmpty
+    submitter_name: Annotated[str, Field(max_length=60)] = ""
+    submitter_id: Annotated[str, Field(max_length=80)] = ""
+    contact: Contact
+    clinics: Annotated[tuple[Clinic, ...], Field(min_length=1)]
+
+
+class Intake(Section):
+    """Where files are dropped. ``results`` is the folder for the answers; None puts each beside its file."""
+
+    folder: PathHere | None = None
+    every_s: Annotated[float, Field(gt=0)] = 5.0
+    results: PathHere | None = None
+
+
+class Work(Section):
+    threads: Annotated[int, Field(strict=True, ge=1, le=64)] = 4
+    lease_s: Annotated[int, Field(strict=True, ge=5)] = 60
+    poll_s: Annotated[float, Field(gt=0)] = 0.5
+    batch_max: Annotated[int, Field(strict=True, ge=1, le=5000)] = 100  # Claims in one 837P set.
+
+
+class Log(Section):
+    model_config = ConfigDict(populate_by_name=True)
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    json_lines: Flag = Field(default=True, alias="json")
+
+
+class GatewayFile(Section):
+    """``conf/gateway.toml``. What is left out lies under ``data``."""
+
+    node: Id = "gateway-1"
+    data: PathHere
+    database: Secret | None = None
+    payloads: str = ""
+    key_file: PathHere | None = None
+    partners: str
+    intake: Intake = Intake()
+    work: Work = Work()
+    log: Log = Log()
+    organisations: Annotated[tuple[Organisation, ...], Field(min_length=1)]
+
+
+# trading_partners/*.toml
+
+
+class Delimiters(Section):
+    element: Delimiter = "*"
+    component: Delimiter = ":"
+    repetition: Delimiter = "^"
+    terminator: Delimiter = "~"
+    line_end: Literal["", "\n", "\r\n"] = ""
+
+
+class Envelope(Section):
+    """ISA05 to ISA08, GS02 and GS03, ISA14. The group's ids are those of the interchange where they are left out."""
+
+    sender_qualifier: Qualifier = "ZZ"
+    sender: EnvelopeId
+    receiver_qualifier: Qualifier = "ZZ"
+    receiver: EnvelopeId
+    gs_sender: EnvelopeId | Literal[""] = ""
+    gs_receiver: EnvelopeId | Literal[""] = ""
+    delimiters: Delimiters = Delimiters()
+    acknowledgment_requested: Flag = False
+
+    def model_post_init(self, context: Any, /) -> None:
+        # The group's ids fall back here, so that nobody who builds a group has to know that they may.
+        object.__setattr__(self, "gs_sender", self.gs_sender or self.sender)
+        object.__setattr__(self, "gs_receiver", self.gs_receiver or self.receiver)
+
+
+class Party(Section):
+    """One end of the 837P's 1000A and 1000B loops: NM103 and NM109."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    id: Annotated[str, Field(min_length=2, max_length=80)]
+
+
+class DirectoryTransport(Section):
+    """Folders of this machine or of a mount. ``outbox`` is where we put files, ``inbox`` where we find them."""
+
+    kind: Literal["directory"]
+    inbox: PathHere
+    outbox: PathHere
+    archive: PathHere | None = None
+    after: Literal["remove", "move", "keep"] = "remove"
+    pattern: NonEmpty = "*"
+    temporary_suffix: NonEmpty = ".part"
+
+
+class SftpTransport(Section):
+    """A mailbox on an SFTP server. Folders are those of the server; ``host_keys`` are pinned, never learnt."""
+
+    kind: Literal["sftp"]
+    host: NonEmpty
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 22
+    username: NonEmpty
+    password: Secret | None = None
+    key: Secret | None = None
+    key_passphrase: Secret | None = None
+    host_keys: Annotated[tuple[NonEmpty, ...], Field(min_length=1)]
+    inbox: NonEmpty
+    outbox: NonEmpty
+    archive: str = ""
+    after: Literal["remove", "move", "keep"] = "remove"
+    serial_reads: Flag = False
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    keepalive_s: Annotated[int, Field(strict=True, ge=0)] = 30
+    pattern: NonEmpty = "*"
+    temporary_suffix: NonEmpty = ".part"
+
+
+class Schedule(Section):
+    poll_every_s: Annotated[float, Field(gt=0)] = 300.0
+    send_every_s: Annotated[float, Field(gt=0)] = 300.0
+
+
+class Expectations(Section):
+    """Seconds within which the far side must have answered; None where it never does. Written as "15m" or "14d"."""
+
+    ta1: Seconds | None = None
+    group_acknowledgment: Seconds | None = Field(default=None, alias="999")
+    claim_acknowledgment: Seconds | None = Field(default=None, alias="277ca")
+    decision: Seconds | None = Field(default=None, alias="278")
+    remittance: Seconds | None = Field(default=None, alias="835")
+
+    def within_s(self, answer: Literal["ta1", "999", "277ca", "278", "835"]) -> int | None:
+        """The seconds for one kind of answer, by the name that it has in the file."""
+        seconds = {
+            "ta1": self.ta1,
+            "999": self.group_acknowledgment,
+            "277ca": self.claim_acknowledgment,
+            "278": self.decision,
+            "835": self.remittance,
+        }
+        return seconds[answer]
+
+
+class PayerServed(Section):
+    """A payer that is reached through this partner. ``id`` is the one by which the partner knows it."""
+
+    id: Annotated[str, Field(min_length=2, max_length=80)]
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    transactions: Annotated[tuple[Transaction, ...], Field(min_length=1)] = ("278", "837")
+
+
+class Limits(Section):
+    sessions: Annotated[int, Field(strict=True, ge=1, le=16)] = 1
+    claims_max: Annotated[int, Field(strict=True, ge=1, le=5000)] = 5000  # 005010X222A1 advises 5,000 CLM in a set.
+    file_bytes_max: Annotated[int, Field(strict=True, ge=1024)] = 1_000_000_000
+
+
+class Partner(Section):
+    """``trading_partners/NAME.toml``. ``trace_assigner`` is TRN03: a 1 and our EIN, or a 9 and a number."""
+
+    name: str
+    description: str = ""
+    enabled: Flag = True
+    stage: Stage
+    trace_assigner: Annotated[str, Field(pattern=r"^[0-9A-Z]{10}$")]
+    name_template: Annotated[str, AfterValidator(_template)] = "{type}_{isa13}.edi"
+    envelope: Envelope
+    submitter: Party
+    receiver: Party
+    transport: Annotated[DirectoryTransport | SftpTransport, Field(discriminator="kind")]
+    schedule: Schedule = Schedule()
+    expectations: Expectations = Expectations()
+    limits: Limits = Limits()
+    payers: Annotated[tuple[PayerServed, ...], Field(min_length=1)]
+
+    @property
+    def usage(self) -> Literal["T", "P"]:
+        """ISA15: it follows the stage, so that no test file is ever marked as production."""
+        return "P" if self.stage == "live" else "T"
+
+    def payer(self, payer_id: str) -> PayerServed | None:
+        """The payer that this partner knows by the id; None where it serves no such payer."""
+        return next((each for each in self.payers if each.id == payer_id), None)
+
+
+# trading_partners/payers/*.toml
+
+
+class PayerPolicy(Section):
+    """What one payer asks for. ``hsd`` says how its HSD with a pattern is read: "" leaves it to a person."""
+
+    payer: str
+    name: str = ""
+    unit: UnitName = "visit"
+    service_type: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,2}$")] = "PT"
+    requires_authorization: Flag = True
+    exempt_procedures: tuple[str, ...] = ()
+    required_modifiers: tuple[Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")], ...] = ()
+    hsd: Literal["", "total", "per_period"] = ""
+    severities: dict[str, Severity] = {}
+    source: str = ""
+    verified_on: str = ""

@@ -1,0 +1,256 @@
+"""All files together: how they are found and read, and what the program sees. Every mistake of every file comes at once."""
+
+import hashlib
+import json
+import os
+import tomllib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gateway import resources
+from gateway.errors import Finding, SettingsInvalid
+from gateway.settings import agreement, schema
+from gateway.settings.places import Path as KeyPath
+from gateway.settings.places import Places, syntax_problem, where
+from gateway.settings.schema import Clinic, GatewayFile, Organisation, Partner, PayerPolicy
+from gateway.settings.secrets import Secret
+from gateway.settings.words import words
+
+RULE = "settings"
+CONFIG_VARIABLE = "GATEWAY_CONFIG"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration. ``digest`` names it: equal digests mean equal files, whatever the secrets are."""
+
+    file: Path
+    node: str
+    data: Path
+    database: Secret | None
+    payloads: str
+    key_file: Path
+    intake: schema.Intake
+    work: schema.Work
+    log: schema.Log
+    organisations: tuple[Organisation, ...]
+    partners: Mapping[str, Partner]
+    policies: Mapping[str, PayerPolicy]
+    digest: str
+
+    @classmethod
+    def load(cls, config: Path | None = None) -> "Settings":
+        """Reads ``config``, else the file that GATEWAY_CONFIG names, else ./conf/gateway.toml, else the shipped sample.
+
+        The sample behaves as if it lay in ./conf: what the gateway writes goes below the working directory.
+        Raises SettingsInvalid whose findings are all mistakes of all files.
+        """
+        file, base = _config_file(config)
+        return _Loading(file, base).settings()
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's URL of the database. It may hold a password: never show it."""
+        return self.database.reveal() if self.database else f"sqlite:///{self.data / 'gateway.db'}"
+
+    def organisation(self, organisation: str) -> Organisation | None:
+        """The organisation with this id; None where there is none."""
+        return next((each for each in self.organisations if each.id == organisation), None)
+
+    def clinic(self, organisation: str, clinic: str) -> Clinic | None:
+        """The clinic with this id within the organisation; None where there is none."""
+        found = self.organisation(organisation)
+        return next((each for each in found.clinics if each.id == clinic), None) if found else None
+
+    def partner_for(self, payer_id: str, transaction: Literal["278", "837"]) -> Partner | None:
+        """The one enabled partner that serves this payer for the transaction; None where nobody does."""
+        for partner in self.partners.values():
+            payer = partner.payer(payer_id) if partner.enabled else None
+            if payer and transaction in payer.transactions:
+                return partner
+        return None
+
+    def policy(self, payer_id: str) -> PayerPolicy:
+        """The payer's policy; the defaults where it has no file."""
+        return self.policies.get(payer_id) or PayerPolicy(payer=payer_id)
+
+
+def _config_file(config: Path | None) -> tuple[Path, Path]:
+    named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    usual = Path("conf/gateway.toml")
+    if named or usual.is_file():
+        file = (named or usual).absolute()
+        return file, file.parent
+    return resources.folder("conf") / "gateway.toml", Path("conf").absolute()
+
+
+class _Loading:
+    """One reading of all files; collects what is wrong until the end."""
+
+    def __init__(self, file: Path, base: Path) -> None:
+        self._file = file
+        self._base = base
+        self._findings: list[Finding] = []
+        self._places: dict[str, Places] = {}
+        self._digest = hashlib.sha256()
+
+    def settings(self) -> Settings:
+        name = self._file.name
+        document = self._read(self._file, name) or {}
+        gateway = self._valid(GatewayFile, name, document, self._base) if document else None
+        self._tell(agreement.organisation_mistakes(name, document))
+        partners, policies = self._partner_files(document)
+        if self._findings or gateway is None:
+            raise SettingsInvalid(
+                f"the configuration has {_counted(len(self._findings), 'mistake')}",
+                where=str(self._file),
+                fix="Mend each of them and start again",
+                findings=tuple(self._findings),
+            )
+        payloads = (
+            gateway.payloads
+            if "://" in gateway.payloads
+            else str(self._base / (gateway.payloads or gateway.data / "payloads"))
+        )
+        return Settings(
+            file=self._file,
+            node=gateway.node,
+            data=_tidy(gateway.data),
+            database=gateway.database,
+            payloads=payloads if "://" in payloads else str(_tidy(Path(payloads))),
+            key_file=_tidy(gateway.key_file or gateway.data / "keys.json"),
+            intake=gateway.intake,
+            work=gateway.work,
+            log=gateway.log,
+            organisations=gateway.organisations,
+            partners=types.MappingProxyType(partners),
+            policies=types.MappingProxyType(policies),
+            digest=self._digest.hexdigest(),
+        )
+
+    def _partner_files(self, document: Mapping[str, Any]) -> tuple[dict[str, Partner], dict[str, PayerPolicy]]:
+        written = document.get("partners")
+        folder = self._file.parent / written if isinstance(written, str) and written else None
+        if folder is None:
+            return {}, {}
+        if not folder.is_dir():
+            self._find(
+                self._file.name,
+                ("partners",),
+                "there is no such folder",
+                "Name the folder that holds the partners' files",
+            )
+            return {}, {}
+        documents = {
+            f"{folder.name}/{file.name}": self._read(file, f"{folder.name}/{file.name}") for file in _toml_files(folder)
+        }
+        rules = {
+            f"{folder.name}/payers/{file.name}": self._read(file, f"{folder.name}/payers/{file.name}")
+            for file in _toml_files(folder / "payers")
+        }
+        whole = {name: each for name, each in documents.items() if each is not None}
+        policies = {name: each for name, each in rules.items() if each is not None}
+        data = document.get("data")
+        writes = self._base / data if isinstance(data, str) else self._base
+        partners = {}
+        for name, each in whole.items():
+            partner = self._partner(name, each, folder, writes)
+            if partner:
+                partners[partner.name] = partner
+            self._tell(agreement.partner_mistakes(name, each))
+        self._tell(agreement.served_twice(whole))
+        self._tell(agreement.policy_mistakes(policies, whole))
+        valid = [self._valid(PayerPolicy, name, each, folder) for name, each in policies.items()]
+        return partners, {each.payer: each for each in valid if each}
+
+    def _partner(self, name: str, document: Mapping[str, Any], folder: Path, writes: Path) -> Partner | None:
+        if "name" in document:
+            self._find(
+                name, ("name",), "a partner is named by its file", "Take the key out; rename the file for another name"
+            )
+        stem = Path(name).stem
+        transport = document.get("transport")
+        local = isinstance(transport, dict) and transport.get("kind") == "directory"
+        partner = self._valid(Partner, name, {**document, "name": stem}, writes if local else folder)
+        if partner and partner.enabled and isinstance(partner.transport, schema.SftpTransport):
+            for key in ("password", "key", "key_passphrase"):
+                secret = getattr(partner.transport, key)
+                problem = secret.problem() if secret else ""
+                if problem:
+                    fix = "Put the secret there, or write enabled = false at the top until it is known"
+                    self._find(name, ("transport", key), problem, fix)
+        return partner
+
+    def _read(self, file: Path, name: str) -> dict[str, Any] | None:
+        try:
+            content = file.read_bytes()
+            document = tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+        except OSError as error:
+            self._findings.append(
+                Finding(
+                    rule=RULE,
+                    where=str(file),
+                    what=f"the file can't be read ({error.strerror})",
+                    fix="Check its name and rights",
+                )
+            )
+            return None
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            self._findings.append(
+                Finding(
+                    rule=RULE, where=where(name, line, ()), what="the file is not UTF-8 text", fix="Save it as UTF-8"
+                )
+            )
+            return None
+        except tomllib.TOMLDecodeError as error:
+            what, line = syntax_problem(error)
+            what = f"this is not TOML: {what[:1].lower()}{what[1:]}"
+            self._findings.append(
+                Finding(
+                    rule=RULE, where=where(name, line, ()), what=what, fix="Mend the line; text and ids stand in quotes"
+                )
+            )
+            return None
+        self._places[name] = Places(content.decode("utf-8-sig"))
+        self._digest.update(json.dumps([name, document], sort_keys=True, default=str).encode())
+        return document
+
+    def _valid(self, model: type[Model], name: str, document: Mapping[str, Any], folder: Path) -> Model | None:
+        try:
+            return model.model_validate(document, context={"folder": folder})
+        except ValidationError as error:
+            for each in error.errors(include_url=False, include_input=False):
+                path = tuple(
+                    part for part in each["loc"] if part not in ("directory", "sftp") or each["loc"][0] != "transport"
+                )
+                what, fix = words(each["type"], each["msg"], dict(each.get("ctx", {})), path, model)
+                self._find(name, path, what, fix)
+            return None
+
+    def _tell(self, mistakes: Iterable[agreement.Mistake]) -> None:
+        for each in mistakes:
+            self._find(each.file, each.path, each.what, each.fix)
+
+    def _find(self, name: str, path: KeyPath, what: str, fix: str) -> None:
+        line = self._places[name].line(path) if name in self._places else 0
+        self._findings.append(Finding(rule=RULE, where=where(name, line, path), what=what, fix=fix))
+
+
+def _toml_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*.toml") if not file.name.startswith(("_", ".")))
+
+
+def _tidy(path: Path) -> Path:
+    return Path(os.path.normpath(path))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

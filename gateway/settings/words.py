@@ -1,0 +1,98 @@
+"""A validation error of pydantic's in words that say how to mend it. Never repeats what was written."""
+
+import difflib
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from gateway.settings.places import Path
+
+_KINDS = {
+    "string_type": ("this must be text", 'Put it in quotes: "..."'),
+    "int_type": ("this must be a whole number", "Write it without quotes"),
+    "int_parsing": ("this must be a whole number", "Write it without quotes"),
+    "int_from_float": ("this must be a whole number", "Write it without a fraction"),
+    "float_type": ("this must be a number", "Write it without quotes"),
+    "float_parsing": ("this must be a number", "Write it without quotes"),
+    "bool_type": ("this must be true or false", "Write true or false without quotes"),
+    "tuple_type": ("this must be a list", 'Put it in brackets: ["..."]'),
+    "dict_type": ("this must be a table", "Write it as [table] with keys, or as { key = value }"),
+    "model_type": ("this must be a table", "Write it as [table] with keys, or as { key = value }"),
+    "model_attributes_type": ("this must be a table", "Write it as [table] with keys, or as { key = value }"),
+    "missing": ("this key is missing", "Add it; _example.toml and the shipped gateway.toml show every key"),
+    "union_tag_not_found": ("the kind is missing", 'Write kind = "directory" or kind = "sftp"'),
+}
+
+
+def words(kind: str, message: str, context: Mapping[str, Any], path: Path, model: type[BaseModel]) -> tuple[str, str]:
+    """What is wrong and how to mend it, for one error that pydantic calls ``kind``."""
+    if kind == "mend":
+        return str(context["what"]), str(context["fix"])
+    if kind == "extra_forbidden":
+        return _unknown(str(path[-1]), sorted(_keys(model, path[:-1])))
+    if kind == "union_tag_invalid":
+        return "there is no such transport", f"Write one of {str(context['expected_tags']).replace(chr(39), chr(34))}"
+    if kind in ("literal_error", "enum"):
+        return (
+            "this is none of the values that are possible here",
+            f"Write {str(context['expected']).replace(chr(39), chr(34))}",
+        )
+    if kind == "string_pattern_mismatch":
+        return "this does not have the right shape", _PATTERNS.get(
+            str(context["pattern"]), f"It must match {context['pattern']}"
+        )
+    if kind == "too_short" or kind == "string_too_short":
+        return "this is empty or too short", f"At least {context['min_length']} is needed"
+    if kind == "string_too_long":
+        return "this is too long", f"Shorten it to {context['max_length']} characters"
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        return "the number is out of range", message.replace("Input should be", "It must be")
+    return _KINDS.get(
+        kind, (f"this is not valid here ({kind})", "Compare it with _example.toml or the shipped gateway.toml")
+    )
+
+
+_PATTERNS = {
+    r"^[A-Z]{2}$": "Write the two capitals of the state",
+    r"^[0-9]{5}([0-9]{4})?$": "Write five or nine digits, without a hyphen, in quotes",
+    r"^[0-9]{10}$": "Write ten digits, without spaces or hyphens, in quotes",
+    r"^[0-9]{9}$": "Write nine digits, without a hyphen, in quotes",
+    r"^[0-9A-Z]{2}$": "Write two digits or capitals, in quotes",
+    r"^[0-9A-Z]{1,2}$": "Write one or two digits or capitals, in quotes",
+    r"^[0-9A-Z]{10}$": "Write ten digits or capitals: a 1 and the EIN, or a 9 and an agreed number",
+}
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The known name that was probably meant; "" where none is near."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), "")
+
+
+def _unknown(name: str, known: list[str]) -> tuple[str, str]:
+    near = nearest(name, known)
+    fix = f"Did you mean {near}?" if near else f"Take it out; known here are {', '.join(known)}"
+    return "there is no such key", fix
+
+
+def _keys(model: type[BaseModel], path: Path) -> set[str]:
+    """The names that are known at a path, with those of every transport where the path leads into one."""
+    models: list[type[BaseModel]] = [model]
+    for part in path:
+        if isinstance(part, str):
+            models = [inner for each in models for inner in _inner(each, part)]
+    return {field.alias or name for each in models for name, field in each.model_fields.items()}
+
+
+def _inner(model: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
+    for field_name, field in model.model_fields.items():
+        if name in (field_name, field.alias):
+            yield from _models(field.annotation)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _models(inner)
