@@ -1,0 +1,283 @@
+"""What every transport is: sends a file once, fetches files that are whole, and confirms what we have committed.
+
+Blocking, and one caller at a time: call it from a worker thread. It never remembers durably what was picked up (that is
+handed in as ``Seen``), never reads a document, and never says a partner's file name in an error, because it can carry a
+patient's name.
+"""
+
+import importlib
+import pkgutil
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Literal, Protocol, cast
+
+from gateway.errors import Finding, GatewayError, SettingsInvalid, Severity
+
+PIECE = 32 * 1024  # bytes; the most that every SFTP server takes in one write (draft-ietf-secsh-filexfer-02, 3)
+NAME_BYTES_MAX = 255  # of UTF-8; what common file systems hold
+SETTLE_S = 1.0
+RETRY_FIRST_S = 5.0
+RETRY_CAP_S = 900.0
+
+# Names under which others upload before they rename: WinSCP, FileZilla, browsers, MOVEit. Never picked up.
+TEMPORARY_SUFFIXES = (".part", ".filepart", ".partial", ".tmp", ".crdownload")
+
+After = Literal["remove", "move", "keep"]  # what becomes of a file of theirs that we have committed
+Clock = Callable[[], float]  # seconds, monotonic
+
+
+class Sent(StrEnum):
+    """How a send ended. ``UNKNOWN``: the far side may have it; repeat the same name and bytes, or prove it done."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one send ended; ``reason`` is in words and empty where there is nothing to say."""
+
+    state: Sent
+    reason: str = ""
+
+    @classmethod
+    def delivered(cls, reason: str = "") -> "Outcome":
+        return cls(Sent.DELIVERED, reason)
+
+    @classmethod
+    def refused(cls, reason: str) -> "Outcome":
+        return cls(Sent.REFUSED, reason)
+
+    @classmethod
+    def unknown(cls, reason: str) -> "Outcome":
+        return cls(Sent.UNKNOWN, reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One entry of a folder: ``size`` in bytes, ``modified_ns`` since the epoch (SFTP tells whole seconds)."""
+
+    name: str
+    size: int
+    modified_ns: int = 0
+    regular: bool = True
+
+    @property
+    def modified(self) -> datetime:
+        return datetime.fromtimestamp(self.modified_ns // 10**9, UTC)
+
+    @property
+    def key(self) -> str:
+        """What the seen-set knows this file by: a digest of name, size and time, so that no name of theirs is kept."""
+        return sha256(f"{self.name}\0{self.size}\0{self.modified_ns}".encode("utf-8", "surrogateescape")).hexdigest()
+
+    @property
+    def without_name(self) -> str:
+        return f"a file of {self.size} bytes, changed {self.modified:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A file of the partner that lies still. ``payload`` streams it and is open until the next arrival is asked for.
+
+    Reading to the end raises PartnerUnreachable where the file was cut short or changed meanwhile: it comes again.
+    """
+
+    name: str
+    size: int
+    modified: datetime
+    key: str
+    payload: BinaryIO
+    listed: Listed
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of a probe, in words. The steps after one that failed are not tried, and not listed."""
+
+    step: str
+    ok: bool
+    words: str
+
+
+class Seen(Protocol):
+    """The durable set of what was committed, kept by the store per partner."""
+
+    def has(self, key: str) -> bool: ...
+
+
+class Transport(Protocol):
+    """One partner's mailbox. Keep it from poll to poll: it remembers the listing before. ``close`` only hangs up.
+
+    Every call may raise PartnerUnreachable (try again later) or PartnerRefused (a person must act).
+    """
+
+    findings: list[Finding]  # what the latest ``fetch`` left lying, and why
+
+    def send(self, name: str, payload: BinaryIO, size: int | None = None) -> Outcome:
+        """Puts a whole file into the outbox, or nothing. ``size``, where given, is what ``payload`` must have."""
+        ...
+
+    def fetch(self, seen: Seen) -> Iterator[Arrival]:
+        """The files that lay still since an earlier poll, oldest first; each comes again until ``seen`` has its key."""
+        ...
+
+    def confirm(self, arrival: Arrival) -> None:
+        """After our commit: removes or moves the file, unless it is gone or another now has its name."""
+        ...
+
+    def listing(self) -> tuple[Listed, ...]:
+        """What lies in the outbox: proves a send whose outcome is unknown. The partner may already have taken it."""
+        ...
+
+    def probe(self) -> list[Check]:
+        """Tries each step up to listing both folders, and writes nothing."""
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> "Transport": ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class TransportSettings(Protocol):
+    """The settings of one kind; ``kind`` is the name of its file here."""
+
+    kind: ClassVar[str]
+
+
+def open_transport(
+    settings: TransportSettings, *, clock: Clock = time.monotonic, sightings: "Sightings | None" = None
+) -> Transport:
+    """The transport for these settings. Connects when first used.
+
+    ``sightings`` carries what earlier polls saw where the transport itself isn't kept. Raises SettingsInvalid.
+    """
+    kinds = sorted(each.name for each in pkgutil.iter_modules([str(Path(__file__).parent)]) if each.name != "base")
+    if settings.kind not in kinds:
+        raise SettingsInvalid(f"there is no transport {settings.kind!r}", fix=f"Use one of: {', '.join(kinds)}")
+    module = importlib.import_module(f"gateway.transport.{settings.kind}")
+    return cast(Transport, module.opened(settings, clock, sightings))
+
+
+def retry_after(
+    attempt: int,
+    rng: random.Random,
+    error: GatewayError | None = None,
+    *,
+    first_s: float = RETRY_FIRST_S,
+    cap_s: float = RETRY_CAP_S,
+) -> float | None:
+    """Seconds to wait after the failed ``attempt`` (1 is the first), or None where a retry does harm.
+
+    Doubles up to ``cap_s``; a random half of it is taken off, so that partners' jobs don't come back in step.
+    """
+    assert attempt >= 1, "attempts count from 1"
+    if error is not None and not error.retryable:
+        return None
+    longest = min(cap_s, first_s * 2.0 ** min(attempt - 1, 60))
+    return longest * rng.uniform(0.5, 1.0)
+
+
+def name_fault(name: str) -> str:
+    """Why this may not be the name of a file in a mailbox, in words; "" where it may."""
+    if name in ("", ".", ".."):
+        return "it is no name"
+    if "/" in name or "\\" in name:
+        return "it leads to another folder"
+    if any(ord(each) < 32 or ord(each) == 127 for each in name):
+        return "it has a control character"
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    return "" if length <= NAME_BYTES_MAX else f"it is longer than {NAME_BYTES_MAX} bytes"
+
+
+def outgoing_fault(name: str, suffix: str) -> str:
+    """Why a file of ours may not be put under this name, in words; "" where it may."""
+    fault = name_fault(name) or name_fault(name + suffix)
+    if not fault and name.endswith(suffix):
+        fault = "it looks like an upload that isn't finished"
+    return f"no file may be sent under this name: {fault}" if fault else ""
+
+
+def pieces(payload: BinaryIO, size: int | None = None) -> Iterator[bytes]:
+    """Our document, piece by piece. Raises GatewayError where our own copy is unreadable or not ``size`` bytes long."""
+    total = 0
+    while True:
+        try:
+            piece = payload.read(PIECE)
+        except OSError as error:
+            fix = "Look at the disk of the payload store"
+            raise GatewayError("our own copy of the document cannot be read", fix=fix) from error
+        if not piece:
+            break
+        total += len(piece)
+        yield piece
+    if size is not None and total != size:
+        fix = "Nothing was sent; look at the payload store"
+        raise GatewayError(f"our own copy of the document has {total} bytes and not {size}", fix=fix)
+
+
+@dataclass(slots=True)
+class Sightings:
+    """What earlier polls saw. A file lies still once two polls, ``settle_s`` apart, saw the same size and time."""
+
+    clock: Clock = time.monotonic
+    settle_s: float = SETTLE_S
+    _first: dict[Listed, float] = field(default_factory=dict)
+
+    def still(self, entries: Sequence[Listed]) -> list[Listed]:
+        """Those of ``entries`` that lie still. What is not among them any more is forgotten."""
+        now = self.clock()
+        before, self._first = self._first, {each: self._first.get(each, now) for each in entries}
+        return [each for each in entries if each in before and now - before[each] >= self.settle_s]
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """A listing, sorted out: to pick up (oldest first), committed before but still lying, and not to be touched."""
+
+    ready: list[Listed]
+    committed: list[Listed]
+    findings: list[Finding]
+
+
+def sift(entries: Sequence[Listed], *, pattern: str, suffix: str, sightings: Sightings, seen: Seen) -> Sifted:
+    """Decides what of a partner's folder is picked up. Hidden, temporary and unmatched names are passed over."""
+    findings, wanted = [], []
+    for each in entries:
+        if each.name.endswith((suffix, *TEMPORARY_SUFFIXES)) or (each.name[:1] == "." and pattern[:1] != "."):
+            continue
+        if not fnmatchcase(each.name, pattern):
+            continue
+        fault = name_fault(each.name) or ("" if each.regular else "it is a link or a device, not a file")
+        if fault:
+            findings.append(left_lying(each, fault, fix="Ask the partner to put it there again under a plain name"))
+        else:
+            wanted.append(each)
+    still = sorted(sightings.still(wanted), key=lambda each: (each.modified_ns, each.name))
+    committed = [each for each in still if seen.has(each.key)]
+    known = set(committed)
+    return Sifted([each for each in still if each not in known], committed, findings)
+
+
+def left_lying(listed: Listed, why: str, *, fix: str) -> Finding:
+    """A file that was not picked up. Named by its size and time, because a partner's name for it can be a patient's."""
+    return Finding(
+        rule="pickup",
+        what=f"it was left in the inbox: {why}",
+        where=listed.without_name,
+        fix=fix,
+        severity=Severity.WARN,
+    )

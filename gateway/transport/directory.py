@@ -1,0 +1,247 @@
+"""A mailbox of two folders, on this machine or a mounted share. Never follows a link or overwrites a file of theirs."""
+
+import errno
+import io
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Self, cast
+
+from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable
+from gateway.transport.base import (
+    PIECE,
+    SETTLE_S,
+    After,
+    Arrival,
+    Check,
+    Clock,
+    Listed,
+    Outcome,
+    Seen,
+    Sightings,
+    left_lying,
+    outgoing_fault,
+    pieces,
+    sift,
+)
+
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectorySettings:
+    """``inbox`` is where the partner puts files, ``outbox`` where we put ours, ``archive`` where taken ones go."""
+
+    kind: ClassVar[str] = "directory"
+    inbox: str
+    outbox: str
+    archive: str = ""
+    after: After = "remove"
+    pattern: str = "*"
+    temporary_suffix: str = ".part"
+    settle_s: float = SETTLE_S
+
+
+def opened(settings: DirectorySettings, clock: Clock, sightings: Sightings | None) -> "DirectoryTransport":
+    return DirectoryTransport(settings, clock=clock, sightings=sightings)
+
+
+class DirectoryTransport:
+    """See ``base.Transport``."""
+
+    def __init__(
+        self, settings: DirectorySettings, *, clock: Clock = time.monotonic, sightings: Sightings | None = None
+    ) -> None:
+        self.findings: list[Finding] = []
+        self._settings = settings
+        self._inbox, self._outbox = Path(settings.inbox), Path(settings.outbox)
+        self._archive = Path(settings.archive) if settings.archive else None
+        self._sightings = sightings if sightings is not None else Sightings(clock, settings.settle_s)
+
+    def send(self, name: str, payload: BinaryIO, size: int | None = None) -> Outcome:
+        if fault := outgoing_fault(name, self._settings.temporary_suffix):
+            return Outcome.refused(fault)
+        with _door(self._outbox):
+            try:
+                self._publish(self._outbox / name, pieces(payload, size))
+            except OSError as error:
+                if error.errno in FORBIDDEN:
+                    return Outcome.refused(f"writing into the outbox is forbidden ({error.strerror})")
+                raise
+        return Outcome.delivered()
+
+    def fetch(self, seen: Seen) -> Iterator[Arrival]:
+        settings = self._settings
+        with _door(self._inbox):
+            entries = _entries(self._inbox)
+        sifted = sift(
+            entries,
+            pattern=settings.pattern,
+            suffix=settings.temporary_suffix,
+            sightings=self._sightings,
+            seen=seen,
+        )
+        self.findings = sifted.findings
+        for each in sifted.committed:  # A crash came between our commit and the removal.
+            try:
+                self._settle(each)
+            except GatewayError as error:
+                self.findings.append(left_lying(each, error.what, fix=error.fix))
+        for each in sifted.ready:
+            try:
+                payload = io.BufferedReader(_Unchanged(self._inbox / each.name, each), PIECE)
+            except OSError as error:
+                fix = "Give the gateway the right to read it; it is tried at each poll"
+                self.findings.append(left_lying(each, f"it cannot be opened ({error.strerror})", fix=fix))
+                continue
+            with payload:
+                yield Arrival(
+                    name=each.name,
+                    size=each.size,
+                    modified=each.modified,
+                    key=each.key,
+                    payload=cast(BinaryIO, payload),
+                    listed=each,
+                )
+
+    def confirm(self, arrival: Arrival) -> None:
+        self._settle(arrival.listed)
+
+    def listing(self) -> tuple[Listed, ...]:
+        with _door(self._outbox):
+            entries = _entries(self._outbox)
+        return tuple(each for each in entries if not each.name.endswith(self._settings.temporary_suffix))
+
+    def probe(self) -> list[Check]:
+        checks = []
+        wanted = [("inbox", self._inbox, os.R_OK | os.X_OK), ("outbox", self._outbox, os.W_OK | os.X_OK)]
+        if self._settings.after != "keep":
+            wanted[0] = ("inbox", self._inbox, os.R_OK | os.W_OK | os.X_OK)
+        if self._archive:
+            wanted.append(("archive", self._archive, os.W_OK | os.X_OK))
+        for step, folder, mode in wanted:
+            if not folder.is_dir():
+                checks.append(Check(step, False, f"{folder} is not a folder. Create it, or mount its share"))
+            elif not os.access(folder, mode):
+                checks.append(Check(step, False, f"{folder} may not be used. Give the gateway's user the right to it"))
+            else:
+                checks.append(Check(step, True, f"{folder} can be used"))
+        return checks
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _settle(self, listed: Listed) -> None:
+        """Removes or moves one committed file of theirs; nothing where it is gone or has changed."""
+        path = self._inbox / listed.name
+        if self._settings.after == "keep":
+            return
+        with _door(self._inbox), suppress(FileNotFoundError):  # They, or we before a crash, have taken it away.
+            if _listed(listed.name, path.lstat()) != listed:
+                return  # Another file has its name now, and comes by itself.
+            if self._archive:
+                self._move(path, self._archive, listed)
+            path.unlink()
+            _sync(self._inbox)
+
+    def _move(self, path: Path, archive: Path, listed: Listed) -> None:
+        """Copies into the archive, which may be another file system, without overwriting another file of that name."""
+        target = archive / listed.name
+        if target.exists():
+            target = archive / f"{listed.name[:200]}.{listed.key[:12]}"
+        with path.open("rb") as source:
+            self._publish(target, pieces(source, listed.size))
+
+    def _publish(self, target: Path, content: Iterable[bytes]) -> None:
+        """Whoever looks at the folder sees a whole file or none, also after a power cut."""
+        temporary = target.with_name(target.name + self._settings.temporary_suffix)
+        try:
+            with temporary.open("wb") as file:
+                for piece in content:
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync(target.parent)
+
+
+class _Unchanged(io.RawIOBase):
+    """Reads a file, and says so at its end if it isn't the one that was listed."""
+
+    def __init__(self, path: Path, listed: Listed) -> None:
+        self._listed = listed
+        self._file = open(  # noqa: SIM115 - closed by close(); a link put there meanwhile isn't followed.
+            path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+        )
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer has no len()
+        count = self._file.readinto(buffer)
+        if not count and len(buffer) and _listed(self._listed.name, os.fstat(self._file.fileno())) != self._listed:
+            fix = "It is fetched again once it lies still"
+            raise PartnerUnreachable("the file changed while it was read", where=self._listed.without_name, fix=fix)
+        return count
+
+    def close(self) -> None:
+        if not self.closed and hasattr(self, "_file"):
+            self._file.close()
+        super().close()
+
+
+def _entries(folder: Path) -> list[Listed]:
+    """Everything in a folder but folders. What vanishes meanwhile is left out."""
+    entries = []
+    with os.scandir(folder) as found:
+        for each in found:
+            with suppress(FileNotFoundError):
+                status = each.stat(follow_symlinks=False)
+                if not stat.S_ISDIR(status.st_mode):
+                    entries.append(_listed(each.name, status))
+    return entries
+
+
+def _listed(name: str, status: os.stat_result) -> Listed:
+    regular = stat.S_ISREG(status.st_mode)
+    return Listed(name=name, size=status.st_size, modified_ns=status.st_mtime_ns, regular=regular)
+
+
+def _sync(folder: Path) -> None:
+    """Makes a rename or removal durable. Some network mounts refuse to sync a folder, and are durable without."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _door(folder: Path) -> Iterator[None]:
+    """Turns the operating system's errors into ours. Says the folder and never a file's name."""
+    try:
+        yield
+    except OSError as error:
+        where, what = str(folder), error.strerror or type(error).__name__
+        if error.errno in FORBIDDEN:
+            fix = "Give the gateway's user the right to read, write and remove there"
+            raise PartnerRefused(f"the folder may not be used ({what})", where=where, fix=fix) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise PartnerUnreachable("the disk is full", where=where, fix="Make room; it is tried again") from error
+        fix = "Create the folder, or mount its share; it is tried again"
+        raise PartnerUnreachable(f"the folder cannot be used ({what})", where=where, fix=fix) from error
