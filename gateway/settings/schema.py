@@ -24,7 +24,7 @@ _DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BASIC = frozenset(string.ascii_uppercase + string.digits + " !\"&'()*+,-./:;?=")  # X12 basic character set
 _EXTENDED = _BASIC | frozenset(string.ascii_lowercase + "%@[]_{}\\|<>~^`#$")
-_TEMPLATE_NAMES = {"isa13", "date", "time", "type", "sender"}
+_TEMPLATE_NAMES = {"isa13", "date", "type"}
 NAME_LENGTH_MAX = 100
 
 
@@ -83,7 +83,7 @@ def _delimiter(value: str) -> str:
 def _template(value: str) -> str:
     try:
         names = {name for _, name, _, _ in string.Formatter().parse(value) if name is not None}
-        shown = value.format(isa13="000000001", date="20260101", time="120000", type="837", sender="X" * 15)
+        shown = value.format(isa13="000000001", date="20260101", type="837")
     except (ValueError, KeyError, IndexError, AttributeError):
         names, shown = {"?"}, ""
     if not names <= _TEMPLATE_NAMES:

@@ -1,4 +1,4 @@
-"""All files together: how they are found and read, and what the program sees. Every mistake of every file comes at once."""
+"""All files together: how they are found and read, what the program sees of them, and every mistake of all at once."""
 
 import hashlib
 import json
