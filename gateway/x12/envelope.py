@@ -1,0 +1,467 @@
+"""Takes interchanges, groups and sets apart and puts them together: ISA/GS/ST, their counts and control numbers, TA1.
+
+It never looks at what stands between ST and SE, and it never answers anyone: what is wrong becomes a Finding whose
+``codes`` name the acknowledgment's element (TA105, AK905, IK502 of X12 data elements I18, 716 and 718).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+
+from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
+from gateway.x12.codec import Delimiters, Reader, write
+from gateway.x12.tree import Segment, segment
+
+SOURCE = "X12.5, X12.6"
+CONTROL_NUMBER_LENGTH = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterchangeHeader:
+    """What an ISA says, without padding. ``created`` is the sender's local time, without a zone; None if unreadable."""
+
+    sender_qualifier: str
+    sender: str
+    receiver_qualifier: str
+    receiver: str
+    created: datetime | None
+    control_number: str
+    usage: str  # "T" for test, "P" for production
+    acknowledgment_requested: bool = False
+    version: str = "00501"
+    authorization_qualifier: str = "00"
+    authorization: str = ""
+    security_qualifier: str = "00"
+    security: str = ""
+    delimiters: Delimiters = field(default_factory=Delimiters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupHeader:
+    """What a GS says. ``created`` is the sender's local time, without a zone; None where unreadable."""
+
+    functional_id: str
+    sender: str
+    receiver: str
+    created: datetime | None
+    control_number: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetBody:
+    """A set to be sent: ``segments`` are those between ST and SE."""
+
+    type: str
+    control_number: str
+    version: str
+    segments: Sequence[Segment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionSet:
+    """A set as it came: ``segments`` from ST to SE inclusive, ``version`` from GS08, else ST03."""
+
+    interchange: InterchangeHeader
+    group: GroupHeader | None
+    type: str
+    control_number: str
+    version: str
+    segments: tuple[Segment, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def place(self) -> Position:
+        """The set as a whole."""
+        return Position(
+            interchange=self.interchange.control_number,
+            group=self.group.control_number if self.group else "",
+            set=self.control_number,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TechnicalAcknowledgment:
+    """A TA1: the receiver's word on the interchange ``control_number`` of ``created_on`` and ``created_at``."""
+
+    interchange: InterchangeHeader
+    segment: Segment
+    control_number: str
+    created_on: date | None
+    created_at: time | None
+    code: str  # A accepted, E accepted with errors, R rejected
+    note: str  # TA105, 000 to 031
+
+
+Part = InterchangeHeader | TransactionSet | TechnicalAcknowledgment | Finding
+
+
+def unwrap(chunks: Iterable[bytes]) -> Iterator[Part]:
+    """The parts of a document in the order of their ends; holds one set in memory.
+
+    Raises MalformedInterchange where it cannot be read further, after all that was readable; a set that was cut off
+    comes with the finding ``x12.set.trailer_missing``.
+    """
+    reader, opener = Reader(), Opener()
+    try:
+        for chunk in chunks:
+            for each in reader.feed(chunk):
+                yield from opener.take(each, reader)
+        for each in reader.close():
+            yield from opener.take(each, reader)
+    except MalformedInterchange:
+        yield from reader.take_findings()
+        yield from opener.cut()
+        raise
+    yield from reader.take_findings()
+    yield from opener.end()
+
+
+class Opener:
+    """Follows the envelope segment by segment. ``take`` gives what a segment completes."""
+
+    def __init__(self) -> None:
+        self._interchange: InterchangeHeader | None = None
+        self._group: GroupHeader | None = None
+        self._groups = 0
+        self._sets = 0
+        self._set: list[Segment] | None = None
+        self._control_numbers: set[str] = set()
+
+    @property
+    def in_set(self) -> bool:
+        """Whether a set has begun and not ended."""
+        return self._set is not None
+
+    def take(self, one: Segment, reader: Reader) -> Iterator[Part]:
+        """What this segment completes or gets wrong; ``reader`` is the one that read it."""
+        yield from reader.take_findings()
+        match one.tag:
+            case "ISA":
+                yield from self._end_interchange(None)
+                yield from self._isa(one, reader.delimiters or Delimiters())
+            case "IEA":
+                yield from self._end_interchange(one)
+            case "GS":
+                yield from self._end_group(None)
+                yield from self._gs(one)
+            case "GE":
+                yield from self._end_group(one)
+            case "ST":
+                yield from self._end_set(None)
+                self._set = [one]
+                if self._group is None:
+                    yield self._finding("x12.set.outside_group", "there is a set outside of any group", _ASK, one)
+            case "SE":
+                yield from self._end_set(one)
+            case _ if self._set is not None:
+                self._set.append(one)
+            case "TA1":
+                yield from self._ta1(one)
+            case _:
+                yield self._finding(
+                    "x12.envelope.unexpected",
+                    "a segment stands outside of any set and was not read",
+                    "Ask the sender to leave it out",
+                    one,
+                    severity=Severity.WARN,
+                )
+
+    def cut(self) -> Iterator[Part]:
+        """The set in hand, when nothing more can be read."""
+        yield from self._end_set(None)
+
+    def end(self) -> Iterator[Part]:
+        """What is left open at the end of the document."""
+        yield from self._end_interchange(None)
+
+    def _at(self, one: Segment | None, element: int = 0) -> Position:
+        return Position(
+            interchange=self._interchange.control_number if self._interchange else "",
+            group=self._group.control_number if self._group else "",
+            segment=one.number if one else 0,
+            tag=one.tag if one else "",
+            element=element,
+            offset=one.offset if one else -1,
+        )
+
+    def _finding(
+        self,
+        rule: str,
+        what: str,
+        fix: str,
+        one: Segment | None,
+        element: int = 0,
+        *,
+        severity: Severity = Severity.BLOCK,
+        **codes: str,
+    ) -> Finding:
+        where = self._at(one, element)
+        return Finding(
+            rule=rule, what=what, fix=fix, where=where, severity=severity, source=SOURCE, codes=codes or None
+        )
+
+    def _isa(self, isa: Segment, delimiters: Delimiters) -> Iterator[Part]:
+        values = [isa.at(ordinal).strip() for ordinal in range(1, 17)]
+        self._interchange = InterchangeHeader(
+            authorization_qualifier=values[0],
+            authorization=values[1],
+            security_qualifier=values[2],
+            security=values[3],
+            sender_qualifier=values[4],
+            sender=values[5],
+            receiver_qualifier=values[6],
+            receiver=values[7],
+            created=_instant(values[8], values[9]),
+            version=values[11],
+            control_number=values[12],
+            acknowledgment_requested=values[13] == "1",
+            usage=values[14],
+            delimiters=delimiters,
+        )
+        self._groups = 0
+        yield self._interchange
+        if self._interchange.created is None:
+            yield self._finding(
+                "x12.interchange.date", "the date or time is not one", _ASK, isa, 9, severity=Severity.WARN, TA105="014"
+            )
+        if not re.fullmatch("[0-9]{9}", values[12]):
+            what = "the interchange control number does not have nine digits"
+            yield self._finding("x12.interchange.control_number", what, _ASK, isa, 13, TA105="018")
+        if values[14] not in ("T", "P"):
+            what = "the usage indicator is neither T nor P"
+            yield self._finding("x12.interchange.usage", what, _ASK, isa, 15, TA105="020")
+
+    def _gs(self, gs: Segment) -> Iterator[Part]:
+        self._groups += 1
+        self._sets = 0
+        self._control_numbers.clear()
+        self._group = GroupHeader(
+            functional_id=gs.at(1),
+            sender=gs.at(2).strip(),
+            receiver=gs.at(3).strip(),
+            created=_instant(gs.at(4), gs.at(5)),
+            control_number=gs.at(6).strip(),
+            version=gs.at(8).strip(),
+        )
+        if self._group.created is None:
+            what = "the date or time of the group is not one"
+            yield self._finding("x12.group.date", what, _ASK, gs, 4, severity=Severity.WARN)
+        if not re.fullmatch("[0-9]{1,9}", self._group.control_number):
+            what = "the group control number is not a number of one to nine digits"
+            yield self._finding("x12.group.control_number", what, _ASK, gs, 6, AK905="6")
+
+    def _ta1(self, ta1: Segment) -> Iterator[Part]:
+        if self._interchange is None:
+            return
+        if self._groups:
+            what = "a TA1 stands after a group; it belongs between ISA and the first GS"
+            yield self._finding("x12.ta1.place", what, "Nothing to do here", ta1, severity=Severity.WARN)
+        instant = _instant(ta1.at(2), ta1.at(3))
+        yield TechnicalAcknowledgment(
+            interchange=self._interchange,
+            segment=ta1,
+            control_number=ta1.at(1).strip(),
+            created_on=instant.date() if instant else None,
+            created_at=instant.time() if instant else None,
+            code=ta1.at(4),
+            note=ta1.at(5),
+        )
+
+    def _end_set(self, se: Segment | None) -> Iterator[Part]:
+        held, self._set = self._set, None
+        if held is None:
+            if se is not None:
+                yield self._finding("x12.set.header_missing", "an SE ends a set that no ST began", _ASK, se)
+            return
+        if self._interchange is None:
+            return  # The reader lets nothing through before an ISA.
+        self._sets += 1
+        whole = (*held, se) if se else tuple(held)
+        yield TransactionSet(
+            interchange=self._interchange,
+            group=self._group,
+            type=held[0].at(1),
+            control_number=held[0].at(2),
+            version=(self._group.version if self._group else "") or held[0].at(3),
+            segments=whole,
+            findings=tuple(self._about_set(held[0], se, len(whole))),
+        )
+
+    def _about_set(self, st: Segment, se: Segment | None, length: int) -> Iterator[Finding]:
+        number = st.at(2)
+        place = replace(self._at(None), set=number)
+
+        def finding(rule: str, what: str, fix: str, at: Segment, element: int, code: str) -> Finding:
+            where = replace(place, segment=at.number, tag=at.tag, element=element, offset=at.offset)
+            return Finding(rule=rule, what=what, fix=fix, where=where, source=SOURCE, codes={"IK502": code})
+
+        if not 4 <= len(number) <= CONTROL_NUMBER_LENGTH:
+            what = "the set control number does not have four to nine characters"
+            yield finding("x12.set.control_number", what, _ASK, st, 2, "7")
+        elif number in self._control_numbers:
+            what = "another set of this group has the same control number"
+            yield finding(
+                "x12.set.control_number_repeated", what, "Number the sets of a group differently", st, 2, "23"
+            )
+        self._control_numbers.add(number)
+        if se is None:
+            what = "the set has no SE; it may have been cut short"
+            last = Segment("SE", number=length + 1)
+            yield finding("x12.set.trailer_missing", what, "Ask the sender for the whole file again", last, 0, "2")
+            return
+        if _number(se.at(1)) != length:
+            what = f"SE01 does not count the segments: there are {length}, ST and SE included"
+            yield finding("x12.set.count", what, f"Send SE01 as {length}", se, 1, "4")
+        if se.at(2) != number:
+            yield finding(
+                "x12.set.control_numbers", "SE02 differs from ST02", "Send the same number in both", se, 2, "3"
+            )
+
+    def _end_group(self, ge: Segment | None) -> Iterator[Part]:
+        yield from self._end_set(None)
+        group = self._group
+        if group is None:
+            if ge is not None:
+                yield self._finding("x12.group.header_missing", "a GE ends a group that no GS began", _ASK, ge)
+            return
+        if ge is None:
+            yield self._finding("x12.group.trailer_missing", "the group has no GE", _AGAIN, None, AK905="3")
+        else:
+            if _number(ge.at(1)) != self._sets:
+                what = f"GE01 does not count the sets: there are {self._sets}"
+                yield self._finding("x12.group.count", what, f"Send GE01 as {self._sets}", ge, 1, AK905="5")
+            if not _same_number(ge.at(2), group.control_number):
+                what = "GE02 differs from GS06"
+                yield self._finding("x12.group.control_numbers", what, "Send the same number in both", ge, 2, AK905="4")
+        self._group = None
+
+    def _end_interchange(self, iea: Segment | None) -> Iterator[Part]:
+        yield from self._end_group(None)
+        header = self._interchange
+        if header is None:
+            return  # The reader lets no IEA through without an ISA.
+        if iea is None:
+            what = "the interchange has no IEA; it may have been cut short"
+            yield self._finding("x12.interchange.trailer_missing", what, _AGAIN, None, TA105="023")
+        else:
+            if _number(iea.at(1)) != self._groups:
+                what = f"IEA01 does not count the groups: there are {self._groups}"
+                severity = Severity.BLOCK if self._groups else Severity.WARN  # TA1 alone: samples say 0 and 1.
+                fix = f"Send IEA01 as {self._groups}"
+                yield self._finding("x12.interchange.count", what, fix, iea, 1, severity=severity, TA105="021")
+            if not _same_number(iea.at(2), header.control_number):
+                what = "IEA02 differs from ISA13"
+                fix = "Send the same number in both"
+                yield self._finding("x12.interchange.control_numbers", what, fix, iea, 2, TA105="001")
+        self._interchange = None
+
+
+_ASK = "Ask the sender to mend it and send the file again"
+_AGAIN = "Fetch the file again, or ask the sender for all of it"
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch("[0-9]{1,10}", text) else -1
+
+
+def _same_number(one: str, other: str) -> bool:
+    """Whether two control numbers are equal; leading zeros carry no meaning in a number of type N0."""
+    return one.strip() == other or _number(one.strip()) == _number(other) >= 0
+
+
+def _instant(day: str, clock: str) -> datetime | None:
+    """A date of six or eight digits with a time of four to eight, as ISA, GS and TA1 have them; else None."""
+    if not (re.fullmatch("[0-9]{6}|[0-9]{8}", day) and re.fullmatch("[0-9]{4}|[0-9]{6,8}", clock)):
+        return None
+    century = ("20" if day[:2] < "50" else "19") if len(day) == 6 else ""
+    try:
+        return datetime.strptime(century + day + clock[:6].ljust(6, "0"), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None
+
+
+def wrap(
+    header: InterchangeHeader,
+    groups: Sequence[tuple[GroupHeader, Sequence[SetBody]]],
+    technical: Sequence[Segment] = (),
+) -> bytes:
+    """A whole interchange; ``technical`` are TA1 segments, which stand before the first group.
+
+    Raises GatewayError where a header's value does not fit its element or a value cannot be written.
+    """
+    segments = [_isa(header), *technical]
+    for group, bodies in groups:
+        segments.append(_gs(group))
+        for body in bodies:
+            _fits("ST02", body.control_number, CONTROL_NUMBER_LENGTH, shortest=4)
+            segments.append(segment("ST", body.type, body.control_number, body.version))
+            segments += body.segments
+            segments.append(segment("SE", str(len(body.segments) + 2), body.control_number))
+        segments.append(segment("GE", str(len(bodies)), group.control_number))
+    segments.append(segment("IEA", str(len(groups)), header.control_number.zfill(CONTROL_NUMBER_LENGTH)))
+    return write(segments, header.delimiters)
+
+
+def _isa(header: InterchangeHeader) -> Segment:
+    marks = header.delimiters
+    if header.created is None:
+        raise GatewayError("the interchange has no date", where="ISA09", fix="Give it the instant of its making")
+    number = header.control_number.zfill(CONTROL_NUMBER_LENGTH)
+    if not re.fullmatch("[0-9]{9}", number):
+        raise GatewayError(
+            "the interchange control number is not a number", where="ISA13", fix="Use one to nine digits"
+        )
+    if header.usage not in ("T", "P"):
+        raise GatewayError("the usage indicator is neither T nor P", where="ISA15", fix="Set the partner's stage")
+    values = (
+        (header.authorization_qualifier, 2),
+        (header.authorization, 10),
+        (header.security_qualifier, 2),
+        (header.security, 10),
+        (header.sender_qualifier, 2),
+        (header.sender, 15),
+        (header.receiver_qualifier, 2),
+        (header.receiver, 15),
+        (header.created.strftime("%y%m%d"), 6),
+        (header.created.strftime("%H%M"), 4),
+        (marks.repetition or "U", 1),
+        (header.version, 5),
+        (number, 9),
+        ("1" if header.acknowledgment_requested else "0", 1),
+        (header.usage, 1),
+        (marks.component, 1),
+    )
+    own = {marks.element, marks.component, marks.repetition, marks.terminator} - {""}
+    for ordinal, (value, width) in enumerate(values, 1):
+        _fits(f"ISA{ordinal:02}", value, width)
+        if ordinal not in (11, 16) and not own.isdisjoint(value):
+            fix = "Take the character out of the value, or give the partner other delimiters"
+            raise GatewayError("the value holds a delimiter", where=f"ISA{ordinal:02}", fix=fix)
+    return Segment("ISA", tuple(((value.ljust(width),),) for value, width in values))
+
+
+def _gs(group: GroupHeader) -> Segment:
+    if group.created is None:
+        raise GatewayError("the group has no date", where="GS04", fix="Give it the instant of its making")
+    _fits("GS06", group.control_number, CONTROL_NUMBER_LENGTH, shortest=1)
+    _fits("GS02", group.sender, 15, shortest=2)
+    _fits("GS03", group.receiver, 15, shortest=2)
+    return segment(
+        "GS",
+        group.functional_id,
+        group.sender,
+        group.receiver,
+        group.created.strftime("%Y%m%d"),
+        group.created.strftime("%H%M"),
+        group.control_number,
+        "X",
+        group.version,
+    )
+
+
+def _fits(place: str, value: str, longest: int, *, shortest: int = 0) -> None:
+    if not shortest <= len(value) <= longest:
+        size = f"{shortest} to {longest}" if shortest else f"at most {longest}"
+        raise GatewayError(f"the value has {len(value)} characters", where=place, fix=f"Use {size} characters")
