@@ -156,8 +156,13 @@ Balances = Mapping[str, Balance]
 
 def entry_id(*parts: str) -> str:
     """A stable digest of what caused an entry; lengths are part of it, so that ("ab", "c") and ("a", "bc") differ."""
+    return digest("en", *parts)
+
+
+def digest(prefix: str, *parts: str) -> str:
+    """An opaque id of 32 hexadecimal digits that the parts always lead to, and that does not lead back to them."""
     text = "".join(f"{len(part)}:{part}" for part in parts)
-    return f"en_{sha256(text.encode()).hexdigest()[:32]}"
+    return f"{prefix}_{sha256(text.encode()).hexdigest()[:32]}"
 
 
 def apply(balances: Balances, entry: Entry) -> dict[str, dict[Account, int]]:

@@ -1,0 +1,370 @@
+"""What a 278 response grants: a line's word before the event's, and never a figure that nobody stated.
+
+Follows domain facts 2.4 (HCR01, AAA04), 2.5 (windows) and 3.1 (HSD). What leaves a doubt becomes a task, a Finding
+whose place is a JSON path of the EventDecision; meanwhile the smaller thing is granted, or nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, Unit
+from gateway.domain.decision import Action, Delivery, EventDecision, Rejection, Span
+from gateway.errors import Finding, Severity
+from gateway.ledger import delivery as hsd
+from gateway.ledger.pairing import Pair, pair
+from gateway.ledger.states import GRANTING, State, of_lines
+
+DISCIPLINES = ("GP", "GO", "GN")
+REQUESTED = "requested"
+NOT_REQUIRED = "HCR01 NA"
+
+_MEASURES = {"UN": Unit.UNIT, "MJ": Unit.MINUTE, "DA": Unit.DAY}  # SV103
+_TRANSIENT = frozenset({"42", "80"})  # AAA03 that a later try may get past.
+_STATES = {
+    Action.CERTIFIED: State.CERTIFIED,
+    Action.CERTIFIED_PARTIAL: State.CERTIFIED_PARTIAL,
+    Action.NOT_CERTIFIED: State.NOT_CERTIFIED,
+    Action.PENDED: State.PENDED,
+    Action.MODIFIED: State.MODIFIED,
+    Action.CANCELLED: State.CANCELLED,
+    Action.CONTACT_PAYER: State.CONTACT_PAYER,
+    Action.NOT_REQUIRED: State.NOT_REQUIRED,
+    Action.UNKNOWN: State.UNKNOWN,
+}
+_FOLLOW_UPS = {
+    "C": (State.REJECTED, "Correct the request and send it again"),
+    "N": (State.CLOSED, "The payer takes no resubmission: call it, or close the request"),
+    "P": (State.REJECTED, "Send the original request again"),
+    "R": (State.REJECTED, "See to the reason, then send the request again"),
+    "Y": (State.PENDED, "Do not send it again: the payer holds it and will answer"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One bucket to open. ``quantity`` None: no finite grant (not required, or bound by dates only).
+
+    ``line`` is the request's line, 0 where the quantity is shared by several lines or holds for the event.
+    """
+
+    line: int
+    procedures: tuple[str, ...]
+    modifiers: tuple[str, ...]
+    number: str
+    quantity: Quantity | None
+    unit: Unit
+    starts_on: date | None
+    ends_on: date | None
+    quantity_source: str
+    window_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """What a response comes to: buckets to open, the authorization's state, and what a person must look at."""
+
+    grants: tuple[Grant, ...]
+    state: State
+    tasks: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """A quantity and where it was read; ``task`` where it is in doubt. None of them: nothing was said."""
+
+    quantity: Quantity | None = None
+    source: str = ""
+    task: Finding | None = None
+
+
+def grants(
+    event: EventDecision,
+    request: AuthorizationRequest,
+    *,
+    hsd_reading: str = "",
+    granted_before: Quantity | None = None,
+) -> Granted:
+    """What this event's answer grants. ``hsd_reading`` is the payer's habit (``total``, ``per_period`` or "");
+    ``granted_before`` is what the certification held before an extension, to tell what is added from a new total."""
+    pairs = pair(event, request)
+    reader = _Reader(event, request, pairs, hsd_reading, granted_before)
+    tasks = [task for each in pairs for task in _verdict_tasks(each, reader.state(each))]
+    opened: list[Grant] = []
+    for each in reader.results():
+        if isinstance(each, Grant):
+            opened.append(each)
+        else:
+            tasks.append(each)
+    if any(not each.number and each.quantity_source != NOT_REQUIRED for each in opened):
+        tasks.append(_task("certified without one certification number", "Ask the payer for it", "$", Severity.WARN))
+    state = of_lines(reader.state(each) for each in pairs)
+    return Granted(grants=tuple(opened), state=state, tasks=tuple(dict.fromkeys(tasks)))
+
+
+def refusal(rejections: Sequence[Rejection], *, where: str = "$.rejections") -> Granted:
+    """What rejections above the event (2000A to 2010D) come to: there is no event, and nothing is granted."""
+    assert rejections, "a refusal has a reason"
+    state = of_lines(_after_rejection(each) for each in rejections)
+    return Granted(grants=(), state=state, tasks=tuple(_rejected(each, where) for each in rejections))
+
+
+def window(levels: Sequence[tuple[str, Sequence[Span]]]) -> tuple[date | None, date | None, str]:
+    """The certified window and its source, from named levels (the line's spans, then the event's); Nones where none.
+
+    Within a level: 007 as a range, 007 as a day with 036, AAH as a range, 472 as a range (domain facts, 2.5).
+    """
+    for level, spans in levels:
+        ranges: dict[str, Span] = {}
+        days: dict[str, date] = {}
+        for span in spans:
+            if span.ends_on is None:
+                days.setdefault(span.qualifier, span.starts_on)
+            elif span.starts_on <= span.ends_on:
+                ranges.setdefault(span.qualifier, span)
+        if "007" in days and "036" in days and "007" not in ranges and days["007"] <= days["036"]:
+            return days["007"], days["036"], f"{level} DTP*007 and DTP*036"
+        for qualifier in ("007", "AAH", "472"):
+            if qualifier in ranges:
+                return ranges[qualifier].starts_on, ranges[qualifier].ends_on, f"{level} DTP*{qualifier}"
+    return None, None, ""
+
+
+class _Reader:
+    """One event's answer, read against its request."""
+
+    def __init__(
+        self,
+        event: EventDecision,
+        request: AuthorizationRequest,
+        pairs: Sequence[Pair],
+        habit: str,
+        before: Quantity | None,
+    ) -> None:
+        self._event = event
+        self._request = request
+        self._pairs = pairs
+        self._habit = habit
+        self._before = before
+        self._lines_speak = any(each.own for each in pairs)
+
+    def state(self, each: Pair) -> State:
+        if each.review:
+            if each.review.action is Action.CERTIFIED_PARTIAL and not each.own and self._lines_speak:
+                return State.NOT_CERTIFIED  # A2 certifies the lines that say so, and no other.
+            return _STATES[each.review.action]
+        if each.rejections:
+            return of_lines(_after_rejection(rejection) for rejection in each.rejections)
+        return State.UNKNOWN
+
+    def results(self) -> Iterator[Grant | Finding]:
+        """Buckets of lines with a quantity of their own, then those that several lines share, with their tasks."""
+        shared: list[Pair] = []
+        for each in self._pairs:
+            state = self.state(each)
+            if state is State.NOT_REQUIRED:
+                yield self._grant([each], _Stated(source=NOT_REQUIRED))
+            elif state in GRANTING:
+                stated = self._stated(each)
+                if stated == _Stated():
+                    shared.append(each)
+                else:
+                    yield from self._settled([each], stated, each.where)
+        if shared:
+            yield from self._shared(shared)
+
+    def _shared(self, pairs: list[Pair]) -> Iterator[Grant | Finding]:
+        """Lines that state no quantity: the event's, for all of them together; A1 else certifies what was asked."""
+        event = self._delivery("event", self._event.delivery, "$.delivery", self._window(pairs[:1]))
+        if event != _Stated():
+            yield from self._settled(pairs, event, "$")
+            return
+        together: list[Pair] = []
+        for each in pairs:
+            if each.review is None or each.review.action is not Action.CERTIFIED:
+                yield _task(
+                    "certified with changes, but the answer states no quantity",
+                    "Ask the payer what it certified, and enter it with the evidence",
+                    each.where,
+                )
+            elif each.asked and each.asked.quantity:
+                yield from self._as_requested([each], each.asked.quantity)
+            else:
+                together.append(each)
+        if together:
+            yield from self._as_requested(together, self._request.quantity)
+
+    def _as_requested(self, pairs: list[Pair], quantity: Quantity | None) -> Iterator[Grant | Finding]:
+        if quantity is None:
+            yield _task(
+                "certified, but neither request nor answer has a quantity: only the dates bind it",
+                "Ask the payer whether it counts visits or units",
+                pairs[0].where,
+                Severity.WARN,
+            )
+            yield self._grant(pairs, _Stated(source="none"))
+            return
+        yield _task(
+            "certified without a quantity: the requested one is taken",
+            "Compare with the payer's letter or portal",
+            pairs[0].where,
+            Severity.WARN,
+        )
+        yield self._grant(pairs, _Stated(quantity, REQUESTED))
+
+    def _settled(self, pairs: list[Pair], stated: _Stated, where: str) -> Iterator[Grant | Finding]:
+        """A quantity that the answer states: for an extension, what it adds."""
+        if stated.task:
+            yield stated.task
+        if stated.quantity is None:
+            return
+        asked = pairs[0].asked.quantity if len(pairs) == 1 and pairs[0].asked else None
+        asked = asked or self._request.quantity
+        if asked and asked.unit is not stated.quantity.unit:
+            yield _task(
+                f"{asked.unit}s were asked for, {stated.quantity.unit}s are certified",
+                "See that the clinic counts what the payer counts",
+                where,
+                Severity.WARN,
+            )
+        if self._request.kind is Kind.EXTENSION:
+            quantity = added(stated.quantity, asked, self._before)
+            if quantity is None:
+                yield _task(
+                    "it is not clear whether the extension's quantity is added or is the new total",
+                    "Ask the payer, and enter what it added with the evidence",
+                    where,
+                )
+                return
+            stated = _Stated(quantity, stated.source)
+        yield self._grant(pairs, stated)
+
+    def _stated(self, each: Pair) -> _Stated:
+        """What the line itself says: its HSD, else SV103 and SV104."""
+        if each.said is None:
+            return _Stated()
+        found = self._delivery("line", each.said.delivery, f"{each.where}.delivery", self._window([each]))
+        if found != _Stated() or not each.said.units:
+            return found
+        unit, amount = _MEASURES.get(each.said.units_measure), hsd.whole(each.said.units)
+        if unit is None or amount is None or amount <= 0:
+            where = f"{each.where}.units"
+            return _Stated(
+                task=_task("SV103 and SV104 give no whole quantity", "Ask the payer what it certified", where)
+            )
+        return _Stated(Quantity(amount=amount, unit=unit), "line SV104")
+
+    def _delivery(
+        self, level: str, found: Delivery | None, where: str, days: tuple[date | None, date | None, str]
+    ) -> _Stated:
+        if found is None:
+            return _Stated()
+        reading = hsd.read(found, starts_on=days[0], ends_on=days[1])
+        if reading.problem:
+            return _Stated(task=_task(reading.problem, "Ask the payer what it certified", where))
+        quantity, doubtful = reading.settled(self._habit)
+        if quantity is None:
+            return _Stated()
+        if not doubtful:
+            return _Stated(quantity, f"{level} HSD")
+        other = reading.per_period.amount if reading.per_period else "a number that its period does not bound"
+        what = (
+            f"HSD02 {found.count} may be the total or a count for each period ({other}): {quantity.amount} is granted"
+        )
+        fix = "Ask the payer, and set hsd_reading in its file"
+        return _Stated(quantity, f"{level} HSD, ambiguous", _task(what, fix, where))
+
+    def _grant(self, pairs: Sequence[Pair], stated: _Stated) -> Grant:
+        starts_on, ends_on, source = self._window(pairs)
+        codes = () if any(not each.procedure for each in pairs) else tuple(dict.fromkeys(e.procedure for e in pairs))
+        disciplines = dict.fromkeys(code for each in pairs for code in each.modifiers if code in DISCIPLINES)
+        return Grant(
+            line=pairs[0].line if len(pairs) == 1 else 0,
+            procedures=codes,
+            modifiers=tuple(disciplines),
+            number=self._number(pairs),
+            quantity=stated.quantity,
+            unit=stated.quantity.unit if stated.quantity else self._unit(pairs),
+            starts_on=starts_on,
+            ends_on=ends_on,
+            quantity_source=stated.source,
+            window_source=source,
+        )
+
+    def _unit(self, pairs: Sequence[Pair]) -> Unit:
+        asked = next(
+            (each.asked.quantity for each in pairs if each.asked and each.asked.quantity), self._request.quantity
+        )
+        return asked.unit if asked else Unit.VISIT
+
+    def _number(self, pairs: Sequence[Pair]) -> str:
+        """The certification number of these lines, else the event's; "" where several differ."""
+        own = {each.review.number for each in pairs if each.review and each.review.number}
+        if len(own) == 1:
+            return own.pop()
+        return self._event.review.number if self._event.review else ""
+
+    def _window(self, pairs: Sequence[Pair]) -> tuple[date | None, date | None, str]:
+        """Lines that share a quantity share the event's window, unless they all state the same one."""
+        said = {window([("line", each.said.spans if each.said else ())]) for each in pairs}
+        found = said.pop() if len(said) == 1 else (None, None, "")
+        if not found[2]:
+            found = window([("event", self._event.spans)])
+        if found[2]:
+            return found
+        asked = [each.asked for each in pairs if each.asked]
+        starts = [each.starts_on for each in asked if each.starts_on]
+        ends = [each.ends_on for each in asked if each.ends_on]
+        starts_on = min(starts) if starts and len(starts) == len(asked) else self._request.starts_on
+        ends_on = max(ends) if ends and len(ends) == len(asked) else self._request.ends_on
+        return starts_on, ends_on, REQUESTED if starts_on or ends_on else ""
+
+
+def added(stated: Quantity, asked: Quantity | None, before: Quantity | None) -> Quantity | None:
+    """What an extension's answer adds to what was granted before; None where it may be either (domain facts, 6.2)."""
+    if stated == asked:
+        return stated
+    if before is None or before.unit is not stated.unit:
+        return None
+    if asked and asked.unit is stated.unit and stated.amount == before.amount + asked.amount:
+        return asked
+    return stated if stated.amount < before.amount else None  # A total does not shrink by an extension.
+
+
+def _after_rejection(rejection: Rejection) -> State:
+    """AAA04 decides; only a code that may pass by itself is tried again without a person."""
+    if rejection.follow_up in ("P", "R") and rejection.reason in _TRANSIENT:
+        return State.RETRY
+    return _FOLLOW_UPS.get(rejection.follow_up, (State.UNKNOWN, ""))[0]
+
+
+def _verdict_tasks(each: Pair, state: State) -> Iterator[Finding]:
+    """What the decision itself asks of a person, quantities aside."""
+    for rejection in each.rejections:
+        yield _rejected(rejection, each.where)
+    if each.review is None and not each.rejections:
+        yield _task("the answer holds neither a decision (HCR) nor a rejection (AAA)", "Ask the payer", each.where)
+    elif each.review and state is State.UNKNOWN:
+        what = f"HCR01 {each.review.code} is no code that this gateway knows: nothing is granted"
+        yield _task(what, "Ask the payer what it decided, and enter it with the evidence", each.where)
+    elif state is State.CONTACT_PAYER:
+        yield _task("the payer wants to be called (HCR01 CT)", "Call the payer, and enter what it decides", each.where)
+    elif state is State.NOT_CERTIFIED and each.review and each.review.action is Action.NOT_CERTIFIED:
+        codes = ", ".join(each.review.reasons) or "none given"
+        yield _task(
+            f"not certified; HCR03 {codes}", "Ask for reconsideration or appeal in time", each.where, Severity.WARN
+        )
+    if each.said is not None and each.asked is None and state in GRANTING:
+        yield _task("the answer certifies a line that no line of the request matches", "See what it is for", each.where)
+
+
+def _rejected(rejection: Rejection, where: str) -> Finding:
+    state, fix = _FOLLOW_UPS.get(rejection.follow_up, (State.UNKNOWN, "Ask the payer whether it may be sent again"))
+    place = f" in {rejection.level}" if rejection.level else ""
+    what = f"the request could not be processed: AAA03 {rejection.reason}, AAA04 {rejection.follow_up}{place}"
+    return _task(what, fix, where, Severity.WARN if state is State.PENDED else Severity.BLOCK)
+
+
+def _task(what: str, fix: str, where: str, severity: Severity = Severity.BLOCK) -> Finding:
+    source = "domain facts, 2.4, 2.5, 3.1"
+    return Finding(rule="authorization_decision", what=what, fix=fix, where=where, severity=severity, source=source)
