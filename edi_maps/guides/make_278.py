@@ -6,11 +6,11 @@
 It reads 278_x217.toml, which names the sources of its facts, and nothing else. It never knows a place by name: every
 difference between two places is in that file.
 
-pyx12 tells segments of one tag apart by a coded first element (HL by HL03) and says "segment not found" where that code
-is wrong. So a coded first element carries ``valid_codes`` only where it has to tell segments apart. Where its tag is
-alone in its place, its codes stand in a ``regex`` of the form ``^(A1|A2)$``: the segment is found by its tag, and a
-wrong code is an error of the element. All other codes are ``valid_codes``. An element's ``max_use`` and a composite's
-``repeat`` say how often it may repeat.
+pyx12 finds a segment by its tag and by the ``valid_codes`` of a coded first element (in HL, of HL03), and says "segment
+not found" where that code is another. NM1, REF, DTP, CRC and HL are what their code says, so theirs stays that way. In
+every other segment a first element's codes stand in a ``regex`` of the form ``^(A1|A2)$``: the segment is found by its
+tag, and a wrong code is an error of the element. All other codes are ``valid_codes``. An element's ``max_use`` and a
+composite's ``repeat`` say how often it may repeat.
 """
 
 import re
@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 FACTS = HERE / "278_x217.toml"
 GUIDES = ("request", "response")
 NOTE = "Made by make_278.py from 278_x217.toml, which names the sources. Change that file and run the maker again."
+TOLD_BY_CODE = ("NM1", "REF", "DTP", "CRC", "HL")
 PLACE = re.compile(r"(\d+)(?:\.\.(\d+))?(?:-(\d+))?")  # 3, 3..7, 4-2 or 1..12-1
 
 Facts = Mapping[str, Any]
@@ -83,10 +84,9 @@ def spread(table: Mapping[str, Any]) -> dict[tuple[int, int], Any]:
 class Segment:
     """The XML of one segment in one way of use."""
 
-    def __init__(self, facts: Facts, tag: str, way: str, *, told_apart: bool) -> None:
+    def __init__(self, facts: Facts, tag: str, way: str) -> None:
         self._facts = facts
         self._tag = tag
-        self._told_apart = told_apart
         self._whole: Facts = facts["segments"][tag]
         here: Facts = self._whole["as"][way]
         self._use: str = here["use"]
@@ -123,7 +123,7 @@ class Segment:
         codes = self._listed((number, component))
         if not codes:
             yield f"{head}/>"
-        elif number == 1 and component < 2 and usage == "R" and not self._told_apart:
+        elif number == 1 and component < 2 and usage == "R" and self._tag not in TOLD_BY_CODE:
             yield f"{head}><regex>^({'|'.join(codes)})$</regex></element>"
         else:
             listed = "".join(f"<code>{code}</code>" for code in codes)
@@ -145,19 +145,19 @@ class Segment:
         return sorted(codes)
 
 
-def node_lines(facts: Facts, nodes: list[Node], *, first_told_apart: bool = False) -> Iterator[str]:
-    """The XML of sibling nodes. ``first_told_apart``: their loop has siblings that begin with the same tag."""
+def node_lines(facts: Facts, nodes: list[Node]) -> Iterator[str]:
+    """The XML of sibling nodes."""
     beginnings = Counter(node.first_tag for node in nodes)
-    for number, node in enumerate(nodes):
-        told_apart = beginnings[node.first_tag] > 1 or (first_told_apart and number == 0)
+    for node in nodes:
+        assert beginnings[node.first_tag] == 1 or node.first_tag in TOLD_BY_CODE, f"{node.name}: what tells it apart?"
         about = f'xid="{node.tag}" usage="{node.usage}" pos="{node.position}"'
         if node.way:
             yield f'<segment {about} max_use="{node.maximum}" name={quoteattr(node.name)}>'
-            inner = Segment(facts, node.tag, node.way, told_apart=told_apart).lines()
+            inner = Segment(facts, node.tag, node.way).lines()
         else:
             explicit = ' type="explicit"' if node.tag.endswith("_LOOP") else ""
             yield f"<loop {about} repeat={quoteattr(node.maximum)}{explicit} name={quoteattr(node.name)}>"
-            inner = node_lines(facts, node.inside, first_told_apart=told_apart)
+            inner = node_lines(facts, node.inside)
         yield from (f"  {line}" for line in inner)
         yield "</segment>" if node.way else "</loop>"
 
