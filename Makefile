@@ -1,0 +1,31 @@
+# Everything here needs only Python 3.11 or newer with venv.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.installed
+
+.PHONY: demo test lint crash clean
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	$(VENV)/bin/gateway demo
+
+test: $(READY)
+	$(VENV)/bin/pytest
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+# The crash test at full size: 50 kills, 200 authorizations and 200 claims, on SQLite and on PostgreSQL.
+crash: $(READY)
+	$(VENV)/bin/pytest -n 0 -m full tests/test_crash.py --override-ini "addopts=-q --strict-markers"
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,98 @@
+"""Where the objects meet, once: a house from settings, and the service that runs it. Knows no command line."""
+
+import os
+import signal
+import socket
+from typing import Any
+
+from gateway import logs
+from gateway.flow.house import House
+from gateway.settings import Settings
+from gateway.store import Keyring, Store
+
+log = logs.get()
+
+
+def open_store(settings: Settings, *, check: bool = True) -> Store:
+    """The store that the settings name. Makes the data folder and, at first start, the key file (mode 600)."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    keys = Keyring.load_or_create(settings.key_file)
+    return Store.open(settings.database_url, payloads=settings.payloads, keys=keys, check=check)
+
+
+def open_house(settings: Settings, *, actor: str = "gateway") -> House:
+    """Everything that a journey needs. Raises StoreBehind where the schema is not this program's."""
+    return House(settings=settings, store=open_store(settings), actor=actor)
+
+
+def recover(house: House) -> int:
+    """What this node held when it died becomes due at once, under a new fence: nothing waits for a lease to run out."""
+    with house.store.transaction(house.everything()) as tx:
+        released = tx.jobs.release_node(house.settings.node)
+    if released:
+        log.info("jobs.recovered", node=house.settings.node, jobs=released)
+    return released
+
+
+def serve(settings: Settings) -> int:
+    """Runs the gateway until SIGTERM or SIGINT: workers, pollers, the drop folder. Stops when the jobs in hand are done."""
+    house = open_house(settings)
+    recover(house)
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install()
+    from twisted.internet import reactor as running
+
+    reactor: Any = running
+    from gateway.flow.service import Gateway
+
+    whole = Gateway(house, reactor)
+    reactor.callWhenRunning(whole.startService)
+    reactor.callWhenRunning(_ready, settings)
+
+    def stop(number: int, _: object) -> None:
+        log.info("gateway.stopping", signal=signal.Signals(number).name)
+        reactor.callFromThread(_stop, whole, reactor)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
+    reactor.run(installSignalHandlers=False)
+    house.store.dispose()
+    log.info("gateway.stopped", node=settings.node)
+    return 0
+
+
+def _stop(whole: Any, reactor: Any) -> None:
+    notify("STOPPING=1")
+    whole.stopService().addBoth(lambda _: reactor.stop())
+
+
+def _ready(settings: Settings) -> None:
+    log.info("gateway.ready", node=settings.node, partners=len(settings.partners))
+    notify("READY=1")
+
+
+def notify(state: str) -> None:
+    """Tells systemd, where it listens (sd_notify(3)): one datagram to the socket that NOTIFY_SOCKET names."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+        try:
+            link.connect("\0" + address[1:] if address.startswith("@") else address)
+            link.sendall(state.encode())
+        except OSError:
+            log.warning("systemd.unreachable")
+
+
+def upgrade(settings: Settings) -> tuple[str, str]:
+    """Brings the database's schema to this program's; the revisions before and after."""
+    store = open_store(settings, check=False)
+    try:
+        before = store.revision()
+        store.upgrade()
+        return before or "empty", store.revision() or ""
+    finally:
+        store.dispose()
+
+

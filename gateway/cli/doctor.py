@@ -1,0 +1,110 @@
+"""``doctor``: everything that the gateway needs, looked at one by one, each with what to mend."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.cli.output import emit
+from gateway.errors import GatewayError, SettingsInvalid
+from gateway.settings import Settings
+
+FREE_BYTES_MIN = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at. ``fix`` is empty where it is well."""
+
+    name: str
+    ok: bool
+    what: str
+    fix: str = ""
+
+
+def examine(config: Path | None, *, as_json: bool) -> int:
+    """1 where something is to be mended."""
+    checks = list(_checks(config))
+    shown = [{"check": each.name, "ok": each.ok, "what": each.what, "fix": each.fix} for each in checks]
+    lines = [
+        f"{'ok  ' if each.ok else 'FAIL'}  {each.name}: {each.what}{'. ' + each.fix if each.fix else ''}"
+        for each in checks
+    ]
+    emit(shown, "\n".join(lines), as_json=as_json)
+    return 0 if all(each.ok for each in checks) else 1
+
+
+def _checks(config: Path | None) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check(name="python", ok=sys.version_info >= (3, 11), what=version)
+    try:
+        settings = Settings.load(config)
+    except SettingsInvalid as error:
+        for each in error.findings:
+            yield Check(name="configuration", ok=False, what=f"{each.where}: {each.what}", fix=each.fix)
+        return
+    yield Check(name="configuration", ok=True, what=f"{settings.file}, {len(settings.partners)} partners")
+    yield from _store(settings)
+    yield _disk(settings)
+    yield from _maps()
+    for partner in settings.partners.values():
+        if partner.enabled:
+            yield from _mailbox(settings, partner.name)
+
+
+def _store(settings: Settings) -> Iterator[Check]:
+    from gateway.app import open_house
+
+    try:
+        house = open_house(settings)
+    except GatewayError as error:
+        yield Check(name="database", ok=False, what=error.what, fix=error.fix)
+        return
+    with house.store.transaction(house.everything()) as tx:
+        counts = tx.jobs.counts()
+        findings = tx.books.check()
+        waiting = len(tx.tasks.list(open=True))
+    yield Check(name="database", ok=True, what=f"schema {house.store.revision()}")
+    parked = counts.get("parked", 0)
+    what = ", ".join(f"{number} {state}" for state, number in sorted(counts.items())) or "none"
+    yield Check(
+        name="jobs", ok=not parked, what=what, fix="gateway jobs shows them, --retry puts one back" if parked else ""
+    )
+    yield Check(name="ledger", ok=not findings, what="both books balance" if not findings else str(findings[0]))
+    yield Check(name="tasks", ok=True, what=f"{waiting} wait for a person")
+    house.store.dispose()
+
+
+def _disk(settings: Settings) -> Check:
+    free = shutil.disk_usage(settings.data).free
+    ok = free >= FREE_BYTES_MIN
+    return Check(
+        name="disk", ok=ok, what=f"{free // 1_000_000} MB free", fix="" if ok else "Make room before it is full"
+    )
+
+
+def _maps() -> Iterator[Check]:
+    from gateway.translate import maps
+
+    for name in maps.NAMES:
+        try:
+            maps.load(name)
+        except GatewayError as error:
+            yield Check(name=f"map {name}", ok=False, what=error.what, fix=error.fix)
+    yield Check(name="maps", ok=True, what=", ".join(maps.NAMES))
+
+
+def _mailbox(settings: Settings, name: str) -> Iterator[Check]:
+    from gateway.flow.partners import mailbox
+
+    try:
+        with mailbox(settings.partners[name]) as transport:
+            failed = [each for each in transport.probe() if not each.ok]
+    except GatewayError as error:
+        yield Check(name=f"partner {name}", ok=False, what=error.what, fix=error.fix)
+        return
+    what = "its mailbox opens" if not failed else f"{failed[0].step}: {failed[0].words}"
+    yield Check(
+        name=f"partner {name}", ok=not failed, what=what, fix="" if not failed else f"gateway partner test {name}"
+    )

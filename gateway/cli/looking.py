@@ -1,0 +1,135 @@
+"""``trace``, ``ledger``, ``tasks`` and ``jobs``: what is known, shown; nothing here changes a case."""
+
+from dataclasses import asdict
+from typing import Any
+
+from gateway.cli.output import dollars, emit, say, table
+from gateway.flow.house import House
+from gateway.flow.trace import Trace, bucket_balances
+from gateway.flow.trace import trace as find
+
+
+def show_trace(house: House, value: str, *, as_json: bool) -> int:
+    """1 where no case has this number."""
+    with house.store.transaction(house.everything()) as tx:
+        found = find(tx, value)
+    if as_json:
+        emit([asdict(each) for each in found], "", as_json=True)
+    for each in found if not as_json else []:
+        _show_one(each)
+    if not found:
+        say(f"No authorization or claim has the number {value}.")
+    return 0 if found else 1
+
+
+def _show_one(found: Trace) -> None:
+    print(f"{found.kind} {found.id}: {found.state}")
+    print(f"  {found.organisation}/{found.clinic}, your number {found.client_ref}, matched on {found.matched_on}")
+    for kind, values in sorted(found.numbers.items()):
+        print(f"  {kind:<14} {', '.join(values)}")
+    rows = [(each.at, each.what, each.document, _detail(each.detail)) for each in found.steps]
+    table("steps", ("at", "what", "document", "detail"), rows)
+    if found.entries:
+        moves = [(each["holds_on"], each["kind"], "; ".join(each["moves"]), each["document"]) for each in found.entries]
+        table("units", ("date", "entry", "moves", "document"), moves)
+    if found.money:
+        lines = [
+            (
+                each["holds_on"],
+                each["kind"],
+                "; ".join(f"{name} {dollars(cents)}" for name, cents in each["lines"].items()),
+            )
+            for each in found.money
+        ]
+        table("money", ("date", "entry", "lines"), lines)
+    for task in found.tasks:
+        print(f"  waits for a person: {task['reason']}. {task['fix']}")
+
+
+def _detail(detail: dict[str, Any]) -> str:
+    shown = {key: value for key, value in detail.items() if value not in ("", [], None)}
+    return " ".join(
+        f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}" for key, value in shown.items()
+    )
+
+
+def show_ledger(house: House, authorization: str, *, as_json: bool) -> int:
+    """1 where an invariant of a book is broken, or nothing has this number."""
+    with house.store.transaction(house.everything()) as tx:
+        if authorization:
+            wanted = [each.id for each in find(tx, authorization) if each.kind == "authorization"]
+        else:
+            wanted = [each.id for each in tx.authorizations.list()]
+        rows = [each for one in wanted for each in bucket_balances(tx, one)]
+        money = {account: cents for account, cents in sorted(tx.books.money_balances().items()) if cents}
+        findings = tx.books.check()
+    if as_json:
+        shown = {
+            "units": [{**asdict(each), "remaining": each.remaining} for each in rows],
+            "money": money,
+            "balanced": not findings,
+            "findings": [each.as_json() for each in findings],
+        }
+        emit(shown, "", as_json=True)
+    else:
+        table(
+            "units",
+            ("authorization", "number", "for", "unit", "window", "left", "accounts"),
+            [
+                (
+                    each.authorization,
+                    each.number,
+                    ",".join(each.procedures) or "any",
+                    each.unit,
+                    "..".join(each.window),
+                    "open" if each.remaining is None else each.remaining,
+                    " ".join(f"{account}={quantity}" for account, quantity in each.balances.items()),
+                )
+                for each in rows
+            ],
+        )
+        table("money", ("account", "dollars"), [(account, dollars(cents)) for account, cents in money.items()])
+        for each in findings:
+            say(str(each))
+        print("both books balance" if not findings else f"{len(findings)} findings")
+    return 1 if findings or (authorization and not wanted) else 0
+
+
+def show_tasks(house: House, *, as_json: bool) -> int:
+    """1 where anything waits."""
+    with house.store.transaction(house.everything()) as tx:
+        found = tx.tasks.list(open=True)
+    rows = [{"kind": each.kind, "subject": each.subject, "reason": each.reason, "fix": each.fix} for each in found]
+    if as_json:
+        emit(rows, "", as_json=True)
+    else:
+        table("waiting for a person", ("kind", "about", "reason", "remedy"), [tuple(each.values()) for each in rows])
+    return 1 if rows else 0
+
+
+def show_jobs(house: House, retry: str, *, as_json: bool) -> int:
+    """1 where a job is parked."""
+    with house.store.transaction(house.everything()) as tx:
+        if retry:
+            tx.jobs.unpark(retry)
+            tx.tasks.close(f"parked:{retry}", "put back")
+        found = tx.jobs.list()
+    rows = [
+        {
+            "id": each.id,
+            "kind": each.kind,
+            "state": each.state,
+            "partner": each.partner,
+            "attempts": each.attempts,
+            "due_at": each.due_at.isoformat(timespec="seconds"),
+            "reason": each.reason,
+        }
+        for each in found
+        if each.state != "done"
+    ]
+    if as_json:
+        emit(rows, "", as_json=True)
+    else:
+        columns = ("job", "kind", "state", "partner", "attempts", "due", "reason")
+        table("jobs", columns, [tuple(each.values()) for each in rows])
+    return 1 if any(each["state"] == "parked" for each in rows) else 0

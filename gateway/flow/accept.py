@@ -1,0 +1,133 @@
+"""Accept: a clinic's file becomes authorizations and claims that are kept, and every record of it gets an answer.
+
+The same record submitted twice is accepted once; the clinic's number with other content is a conflict that changes
+nothing. The answer is a document of its own, written beside the file where it came from a folder.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway import logs
+from gateway.domain.authorization import AuthorizationRequest
+from gateway.errors import Finding
+from gateway.flow import intake
+from gateway.flow.house import House, Transaction
+from gateway.flow.submit import enqueue
+from gateway.store import Added, Job
+
+log = logs.get()
+FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+RESULT_SUFFIX = ".result.json"
+
+
+def take(
+    house: House, *, name: str, data: bytes, form: str, answer_to: str = "", actor: str = "", tx: Transaction
+) -> str:
+    """Stores a clinic's file and queues its reading; the document's id. ``answer_to`` is where its result goes."""
+    payload = house.store.payloads.put([data])
+    document = tx.documents.add(
+        direction="in", partner="", name=name, payload=payload, kind=f"intake.{form}", size=len(data), state="stored"
+    )
+    tx.inputs.add(kind="document", name="intake", holds_on=tx.now.date(), document=document, content={"actor": actor})
+    tx.jobs.enqueue(
+        "accept",
+        payload={"document": document, "form": form, "answer_to": answer_to},
+        lane="accept",
+        key=f"accept:{document}",
+    )
+    return document
+
+
+def accept(house: House, job: Job) -> None:
+    """Takes every good record of a document in; the bad ones are reported in its result."""
+    with house.store.transaction(house.everything()) as tx:
+        document = tx.documents.get(job.payload["document"])
+    data = house.store.payloads.read(document.payload)
+    batch = intake.read_batch(data, job.payload["form"], house.settings, house.store.new_id, house.today)
+    with house.store.transaction(house.everything()) as tx:
+        result = record(house, tx, batch, document.id)
+        answer = json.dumps(result, indent=2).encode()
+        if job.payload["answer_to"]:
+            payload = house.store.payloads.put([answer])
+            tx.jobs.enqueue(
+                "answer",
+                payload={"payload": payload, "path": job.payload["answer_to"]},
+                key=f"answer:{document.id}",
+            )
+        tx.documents.set_about(document.id, **{key: len(result[key]) for key in ("accepted", "rejected", "conflicts")})
+        tx.documents.set_state(document.id, "read")
+        tx.jobs.finish(job)
+    counts = {key: len(result[key]) for key in ("accepted", "repeated", "conflicts", "rejected")}
+    log.info("intake.read", document=document.id, **counts)
+
+
+def record(house: House, tx: Transaction, batch: intake.Batch, document: str) -> dict[str, Any]:
+    """Adds the batch's good records and says of each record what became of it."""
+    result: dict[str, Any] = {"document": document, "accepted": [], "repeated": [], "conflicts": [], "rejected": []}
+    submit: set[tuple[str, str]] = set()
+    for each in batch.accepted:
+        is_request = isinstance(each.record, AuthorizationRequest)
+        set_type = "278" if is_request else "837"
+        partner = house.settings.partner_for(each.record.payer.id, set_type)
+        assert partner is not None, "intake lets no record through whose payer nobody serves"
+        repository: Any = tx.authorizations if is_request else tx.claims
+        added: Added = repository.add(each.record, partner=partner.name, digest=each.digest, document=document)
+        shown = {"index": each.index, "client_ref": each.record.client_ref, "id": added.id}
+        if added.outcome == "new":
+            tx.documents.link(document, each.record.organisation, each.record.clinic)
+            tx.identifiers.add(added.id, "client_ref", each.record.client_ref, document=document)
+            tx.events.add(added.id, "case.accepted", document=document)
+            submit.add((partner.name, set_type))
+            result["accepted"].append(shown)
+        elif added.outcome == "same":
+            result["repeated"].append(shown)
+        else:
+            tx.events.add(added.existing, "case.conflict", document=document)
+            result["conflicts"].append(_conflict(tx, repository, added, each, shown))
+    for partner_name, set_type in sorted(submit):
+        enqueue(tx, partner_name, set_type, document)
+    result["rejected"] = [
+        {"index": each.index, "client_ref": each.client_ref, "findings": [f.as_json() for f in each.findings]}
+        for each in batch.rejected
+    ]
+    result["findings"] = [each.as_json() for each in batch.findings]
+    return result
+
+
+def _conflict(
+    tx: Transaction, repository: Any, added: Added, each: intake.Accepted, shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Both contents, side by side, for the clinic that sent both: only where they differ."""
+    held = repository.get(added.existing)
+    finding = Finding(
+        rule="intake.conflict",
+        what="this number of yours was taken before, with other content; that one stands, this one was not taken",
+        fix="Submit the change under a number of its own (a revision, or a claim of frequency 7)",
+        where="$.client_ref",
+    )
+    before, now = intake.shown(held.record), intake.shown(each.record)
+    differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    return {
+        **shown,
+        "id": added.existing,
+        "findings": [finding.as_json()],
+        "held": {key: before.get(key) for key in differing},
+        "submitted": {key: now.get(key) for key in differing},
+    }
+
+
+def answer(house: House, job: Job) -> None:
+    """Writes a result beside the file that it answers; again and again to the same bytes, so a repeat is harmless."""
+    target = Path(job.payload["path"])
+    partial = target.with_name(f".{target.name}.part")
+    partial.write_bytes(house.store.payloads.read(job.payload["payload"]))
+    partial.replace(target)
+    with house.store.transaction(house.everything()) as tx:
+        tx.jobs.finish(job)
+
+
+def form_of(path: Path) -> str | None:
+    """The format that a file's name tells; None where it tells none that intake reads."""
+    return FORMATS.get(path.suffix.lower())

@@ -1,0 +1,92 @@
+"""Decisions that only the clock makes: an answer that did not come in time, a window that has ended.
+
+Each is an input like any other: it is stored with the date that it holds for, so that state can be rebuilt.
+"""
+
+from datetime import timedelta
+
+from gateway import logs
+from gateway.flow.cases import UNANSWERED, State, case, subjects_of
+from gateway.flow.house import House, Transaction
+from gateway.ledger import units
+from gateway.ledger.entry import Account, Cause
+from gateway.store import Job
+
+log = logs.get()
+_STILL_WAITING = {
+    "ta1": (State.WRITTEN, State.SENT),
+    "999": (State.WRITTEN, State.SENT),
+    "277ca": UNANSWERED,
+    "278": UNANSWERED,
+    "835": (*UNANSWERED, State.RECEIVED),
+}
+
+
+def expectation_key(subject: str, answer: str) -> str:
+    return f"overdue:{subject}:{answer}"
+
+
+def close_expectation(tx: Transaction, subject: str, answer: str) -> None:
+    """An exception that its answer closes by itself, however late it comes."""
+    tx.tasks.close(expectation_key(subject, answer), "the answer came")
+
+
+def expect(house: House, job: Job) -> None:
+    """Opens one task for every case of a document that still waits for an answer which is due."""
+    answer, isa13 = job.payload["answer"], job.payload["isa13"]
+    overdue = []
+    with house.store.transaction(house.everything()) as tx:
+        for subject in subjects_of(tx, "isa13", isa13, job.partner):
+            stored = case(tx, subject)
+            if State(stored.state) not in _STILL_WAITING[answer] or _came(tx, subject, answer):
+                continue
+            overdue.append(subject)
+            tx.tasks.open(
+                expectation_key(subject, answer),
+                kind="overdue",
+                subject=subject,
+                reason=f"no {answer.upper()} has come from {job.partner} for interchange {isa13}",
+                fix="Ask the partner for it; the task closes by itself when it comes",
+            )
+            tx.events.add(subject, "answer.overdue", document=job.payload["document"], answer=answer)
+        if overdue:
+            tx.inputs.add(
+                kind="decision",
+                name="answer_overdue",
+                holds_on=tx.now.date(),
+                document=job.payload["document"],
+                content={"answer": answer, "subjects": overdue},
+            )
+        tx.jobs.finish(job)
+    if overdue:
+        log.warning("answer.overdue", partner=job.partner, answer=answer, cases=len(overdue))
+
+
+def _came(tx: Transaction, subject: str, answer: str) -> bool:
+    return any(
+        each.what == "answer.received" and str(each.detail.get("source", "")).lower() == answer
+        for each in tx.events.of(subject)
+    )
+
+
+def expire(house: House, job: Job) -> None:
+    """Moves what is left of windows that have ended to EXPIRED; late claims for days inside still draw on it."""
+    today = house.today
+    ended = today - timedelta(days=1)
+    moved = 0
+    with house.store.transaction(house.everything()) as tx:
+        for bucket in tx.books.buckets_ended_by(ended):
+            balance = tx.books.balances([bucket.id], lock=True)[bucket.id]
+            left = balance.get(Account.AVAILABLE, 0)
+            if not left:
+                continue
+            cause = Cause(authorization=bucket.authorization, actor="clock")
+            entry = units.expire(bucket, balance, left, cause=cause, holds_on=today, key=f"{today}")
+            if tx.books.post(entry):
+                moved += 1
+                tx.events.add(bucket.authorization, "authorization.expired", quantity=left, unit=str(bucket.unit))
+        if moved:
+            tx.inputs.add(kind="decision", name="expire", holds_on=today, content={"buckets": moved})
+        tx.jobs.finish(job)
+    if moved:
+        log.info("windows.expired", buckets=moved)

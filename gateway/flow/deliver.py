@@ -1,0 +1,185 @@
+"""Deliver and pick up: a queued document goes out once, and what lies at the partner's comes in once.
+
+On the wire it is at least once: an upload whose outcome is unknown is proved by listing, or repeated with the same
+name, control number and bytes, which the far side recognises.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import BinaryIO
+
+from gateway import logs
+from gateway.errors import GatewayError, PartnerRefused, PartnerUnreachable
+from gateway.flow.cases import State, advance, subjects_of
+from gateway.flow.house import House, Transaction
+from gateway.flow.partners import DurableSeen, mailbox
+from gateway.settings import Partner
+from gateway.store import Document, Job
+from gateway.transport.base import Arrival, Outcome, Sent, Sightings, Transport
+
+log = logs.get()
+CHUNK = 256 * 1024
+HALTED_LOOK = timedelta(seconds=60)
+_REFUSED_FIX = "Mend the cause, then put the job back with: gateway jobs --retry JOB"
+_EXPECTED = {"278": ("ta1", "999", "278"), "837": ("ta1", "999", "277ca", "835")}
+
+
+def send(house: House, job: Job) -> None:
+    """Sends one document. An earlier attempt may have arrived: the listing is asked before anything is repeated."""
+    partner = house.partner(job.partner)
+    with house.store.transaction(house.everything()) as tx:
+        document = tx.documents.get(job.payload["document"])
+        if halted(tx, partner.name):
+            tx.jobs.retry(job, tx.now + HALTED_LOOK, f"nothing is sent to {partner.name} until a person says so")
+            return
+        if job.attempts > 1:
+            tx.documents.set_about(document.id, attempts=job.attempts)
+    try:
+        outcome = _upload(house, partner, document, repeated=job.attempts > 1)
+    except PartnerRefused as error:
+        halt(house, partner.name, error)
+        with house.store.transaction(house.everything()) as tx:
+            tx.jobs.retry(job, tx.now + HALTED_LOOK, str(error))
+        return
+    where = f"partner {partner.name}, document {document.id}"
+    if outcome.state is Sent.UNKNOWN:
+        fix = "It is repeated with the same name and bytes"
+        raise PartnerUnreachable(f"the outcome of the upload is unknown: {outcome.reason}", where=where, fix=fix)
+    if outcome.state is Sent.REFUSED:
+        raise PartnerRefused(f"the upload was refused: {outcome.reason}", where=where, fix=_REFUSED_FIX)
+    with house.store.transaction(house.everything()) as tx:
+        _sent(tx, partner, document, attempts=job.attempts)
+        tx.jobs.finish(job)
+    log.info("document.sent", document=document.id, partner=partner.name, attempts=job.attempts, bytes=document.size)
+
+
+def _upload(house: House, partner: Partner, document: Document, *, repeated: bool) -> Outcome:
+    with mailbox(partner) as transport:
+        if repeated and _lies_there(transport, document):
+            return Outcome.delivered("found by listing after an unknown outcome")
+        with house.store.payloads.open(document.payload) as content:
+            return transport.send(document.name, content, document.size)
+
+
+def _halted_key(partner: str) -> str:
+    return f"refused:{partner}"
+
+
+def halted(tx: Transaction, partner: str) -> bool:
+    """Whether this partner refused us: nobody knocks again until a person has looked, or the account is locked."""
+    return bool(tx.tasks.list(subject=partner, kind="refused"))
+
+
+def halt(house: House, partner: str, error: PartnerRefused) -> None:
+    """Stops all traffic with a partner, and says why."""
+    with house.store.transaction(house.everything()) as tx:
+        fix = f"{error.fix}. Then: gateway partner resume {partner}"
+        tx.tasks.open(_halted_key(partner), kind="refused", subject=partner, reason=str(error), fix=fix)
+    log.warning("partner.halted", partner=partner, error=type(error).__name__)
+
+
+def resume(tx: Transaction, partner: str) -> None:
+    """A person has mended the cause: traffic goes on."""
+    tx.tasks.close(_halted_key(partner), "resumed")
+    tx.inputs.add(kind="command", name="partner_resume", holds_on=tx.now.date(), content={"partner": partner})
+
+
+def _lies_there(transport: Transport, document: Document) -> bool:
+    return any(each.name == document.name and each.size == document.size for each in transport.listing())
+
+
+def _sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
+    isa13, gs06 = document.about["isa13"], document.about["gs06"]
+    tx.documents.set_state(document.id, "sent")
+    for kind, number in (("isa13", int(isa13)), ("gs06", int(gs06))):
+        if tx.control_numbers.get(partner.name, kind, number).state == "written":
+            tx.control_numbers.set_state(partner.name, kind, number, "sent")
+    for subject in subjects_of(tx, "isa13", isa13, partner.name):
+        advance(tx, subject, State.SENT)
+        tx.events.add(subject, "case.sent", document=document.id, isa13=isa13, attempts=attempts)
+    for answer in _EXPECTED[document.kind]:
+        within_s = partner.expectations.within_s(answer)  # type: ignore[arg-type]  # The keys of _EXPECTED are its literals.
+        if within_s is not None:
+            tx.jobs.enqueue(
+                "expect",
+                payload={"document": document.id, "answer": answer, "isa13": isa13},
+                partner=partner.name,
+                key=f"expect:{document.id}:{answer}",
+                due_at=tx.now + timedelta(seconds=within_s),
+            )
+
+
+class Pickup:
+    """One partner's side of receiving: keeps the connection and what the last look saw from poll to poll."""
+
+    def __init__(self, house: House, partner: Partner) -> None:
+        self._house = house
+        self._partner = partner
+        self._sightings = Sightings()
+        self._transport: Transport | None = None
+
+    def poll(self) -> int:
+        """Picks up what is whole: bytes are stored and a job is queued before anything is thought about them."""
+        with self._house.store.transaction(self._house.everything()) as tx:
+            if halted(tx, self._partner.name):
+                return 0
+        if self._transport is None:
+            self._transport = mailbox(self._partner, self._sightings)
+        try:
+            arrivals = self._transport.fetch(DurableSeen(self._house, self._partner.name))
+            return sum(self._take(self._transport, each) for each in arrivals)
+        except PartnerRefused as error:
+            self.close()
+            halt(self._house, self._partner.name, error)
+            return 0
+        except GatewayError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def _take(self, transport: Transport, arrival: Arrival) -> bool:
+        """One file's trouble holds no other file up: it comes again at the next poll."""
+        house, partner = self._house, self._partner
+        try:
+            payload = house.store.payloads.put(_chunks(arrival.payload))
+            with house.store.transaction(house.everything()) as tx:
+                if tx.seen.has(partner.name, arrival.key):
+                    return False
+                document = arrived(tx, partner.name, arrival.name, payload, arrival.size)
+                tx.seen.add(partner.name, arrival.key, document)
+            log.info("document.arrived", document=document, partner=partner.name, bytes=arrival.size)
+            transport.confirm(arrival)
+        except PartnerRefused:
+            raise
+        except (GatewayError, OSError) as error:
+            log.warning("arrival.failed", partner=partner.name, error=type(error).__name__)
+            return False
+        return True
+
+
+def arrived(tx: Transaction, partner: str, name: str, payload: str, size: int) -> str:
+    """Records one arrival and queues its reading; a partner's documents are read in the order of their arrival.
+
+    The partner's own file name may carry a patient's, so it is kept in the sealed input alone.
+    """
+    document = tx.documents.add(
+        direction="in", partner=partner, name="", payload=payload, kind="x12", size=size, state="stored"
+    )
+    tx.inputs.add(kind="document", name="arrival", holds_on=tx.now.date(), document=document, content={"name": name})
+    tx.jobs.enqueue(
+        "receive",
+        payload={"document": document},
+        partner=partner,
+        lane=f"receive:{partner}",
+        key=f"receive:{document}",
+    )
+    return document
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk

@@ -1,0 +1,36 @@
+"""What every step of a journey is handed: settings, store, clock and chance. Never a global."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from gateway.settings import Partner, Settings
+from gateway.store import Scope, Store
+from gateway.store import Transaction as Transaction
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """One running gateway. ``clock`` gives UTC instants; business dates are those of ``zone`` days, here UTC's."""
+
+    settings: Settings
+    store: Store
+    clock: Callable[[], datetime] = utc_now
+    rng: random.Random = field(default_factory=random.Random)
+    actor: str = "gateway"
+
+    @property
+    def today(self) -> date:
+        return self.clock().date()
+
+    def partner(self, name: str) -> Partner:
+        return self.settings.partners[name]
+
+    def everything(self) -> Scope:
+        """The scope of the gateway's own work, which spans clinics; a person's is narrower."""
+        return Scope.system(self.actor)

@@ -1,0 +1,52 @@
+"""The gateway as one Twisted service: workers, a poller for each partner, one for the drop folder, a clock."""
+
+from typing import Any
+
+from twisted.application import service
+from twisted.python.threadpool import ThreadPool
+
+from gateway.flow.deliver import Pickup
+from gateway.flow.folder import Folder
+from gateway.flow.house import House
+from gateway.flow.worker import Poller, Worker
+
+CLOCK_EVERY_S = 3600.0
+
+
+class Gateway(service.MultiService):
+    """Starts its threads first; stops its members first, waits for their work in hand, and its threads last."""
+
+    def __init__(self, house: House, reactor: Any) -> None:
+        super().__init__()
+        settings = house.settings
+        partners = [each for each in settings.partners.values() if each.enabled]
+        self._pool = pool = ThreadPool(1, 2 * settings.work.threads + len(partners) + 2, name="gateway")
+        self._pickups = [Pickup(house, each) for each in partners]
+        for number in range(settings.work.threads):
+            Worker(house, pool, reactor, name=f"worker-{number}").setServiceParent(self)
+        for partner, pickup in zip(partners, self._pickups, strict=True):
+            every_s = partner.schedule.poll_every_s
+            Poller(f"poll:{partner.name}", pickup.poll, every_s, house, pool, reactor).setServiceParent(self)
+        if settings.intake.folder is not None:
+            every_s = settings.intake.every_s
+            Poller("intake", Folder(house).look, every_s, house, pool, reactor).setServiceParent(self)
+        Poller("clock", lambda: _tick(house), CLOCK_EVERY_S, house, pool, reactor).setServiceParent(self)
+
+    def startService(self) -> None:
+        self._pool.start()
+        super().startService()
+
+    def stopService(self) -> Any:
+        return super().stopService().addCallback(self._close)
+
+    def _close(self, result: object) -> object:
+        for each in self._pickups:
+            each.close()
+        self._pool.stop()
+        return result
+
+
+def _tick(house: House) -> None:
+    """One job a day that ends what has ended; the key keeps it from being queued twice."""
+    with house.store.transaction(house.everything()) as tx:
+        tx.jobs.enqueue("expire", payload={}, lane="clock", key=f"expire:{house.today}")

@@ -1,0 +1,196 @@
+"""Submit: what was accepted is checked, built, read back, validated, wrapped and queued.
+
+The set is built before the transaction and wrapped in it: the change, its control numbers, its ledger entries and the
+job that sends it commit together, or not at all. One set carries one record, because a 999 accepts or rejects whole
+sets and nobody's claim may be held up by another's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+from gateway import logs
+from gateway.domain.authorization import AuthorizationRequest
+from gateway.domain.claim import Claim
+from gateway.errors import Finding, GatewayError
+from gateway.flow.cases import State, case, hold, move
+from gateway.flow.house import House
+from gateway.flow.submit_claim import ClaimDesk
+from gateway.flow.submit_request import RequestDesk
+from gateway.flow.wire import Built, Transaction, assemble, build, name_set
+from gateway.settings import Partner
+from gateway.store import Job, StoredAuthorization, StoredClaim
+from gateway.store import Transaction as StoreTransaction
+
+log = logs.get()
+RECORDS = {"278": AuthorizationRequest, "837": Claim}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """One record, ready to be written, held back with findings, or waiting for what it depends on."""
+
+    stored: StoredAuthorization | StoredClaim
+    state: State
+    findings: tuple[Finding, ...] = ()
+    built: Built | None = None
+    plan: Any = None
+
+
+class Desk(Protocol):
+    """What differs between a request and a claim."""
+
+    transaction: Transaction
+
+    def waiting(self, tx: StoreTransaction, partner: str, limit: int) -> Sequence[StoredAuthorization | StoredClaim]:
+        """The accepted records of this kind for this partner, oldest first."""
+
+    def plan(self, house: House, tx: StoreTransaction, stored: Any) -> Any:
+        """What is known before the set is built: state, findings, the stamped record; read only."""
+
+    def message(self, house: House, partner: Partner, stored: Any, plan: Any, at: datetime) -> tuple[str, Any]:
+        """BHT03 and the record that the map builds from."""
+
+    def still_holds(self, house: House, tx: StoreTransaction, stored: Any, plan: Any) -> bool:
+        """Whether nothing that the plan rests on has changed since; takes the locks."""
+
+    def write(self, tx: StoreTransaction, stored: Any, plan: Any, document: str) -> None:
+        """The case's own side of being written: identifiers, ledger."""
+
+
+DESKS: dict[str, Desk] = {"278": RequestDesk(), "837": ClaimDesk()}
+
+
+def enqueue(tx: StoreTransaction, partner: str, set_type: str, cause: str) -> None:
+    """One submit job for each cause, so that none is lost to another that has read its list already."""
+    tx.jobs.enqueue(
+        "submit",
+        payload={"set_type": set_type},
+        partner=partner,
+        lane=f"submit:{partner}:{set_type}",
+        key=f"submit:{partner}:{set_type}:{cause}",
+    )
+
+
+def submit(house: House, job: Job) -> None:
+    """Writes one interchange of up to ``work.batch_max`` records, and comes again while there are more."""
+    desk = DESKS[job.payload["set_type"]]
+    partner = house.partner(job.partner)
+    limit = house.settings.work.batch_max
+    at = house.clock().replace(tzinfo=None)
+    with house.store.transaction(house.everything()) as tx:
+        stored = desk.waiting(tx, partner.name, limit)
+        plans = [desk.plan(house, tx, each) for each in stored]
+    prepared = [_prepare(house, desk, partner, each, plan, at) for each, plan in zip(stored, plans, strict=True)]
+    with house.store.transaction(house.everything()) as tx:
+        document = _write(house, tx, desk, partner, prepared, at)
+        if len(stored) == limit:
+            enqueue(tx, partner.name, desk.transaction.set_type, job.id)
+        tx.jobs.finish(job)
+    written = sum(each.state is State.WRITTEN for each in prepared)
+    log.info("submit.done", partner=partner.name, document=document or "", written=written, read=len(stored))
+
+
+def _prepare(house: House, desk: Desk, partner: Partner, stored: Any, plan: Any, at: datetime) -> Prepared:
+    if plan.state is not State.WRITTEN:
+        return Prepared(stored=stored, state=plan.state, findings=plan.findings, plan=plan)
+    reference, record = desk.message(house, partner, stored, plan, at)
+    try:
+        segments, findings = build(desk.transaction, record, partner)
+    except GatewayError as error:
+        findings = [*error.findings] or [
+            Finding(rule="wire.build", what=error.what, fix=error.fix or "Correct the record", where=error.where)
+        ]
+        segments = []
+    if findings:
+        return Prepared(stored=stored, state=State.HELD, findings=tuple(findings), plan=plan)
+    built = Built(subjects=(stored.id,), segments=tuple(segments), reference=reference)
+    return Prepared(stored=stored, state=State.WRITTEN, findings=plan.findings, built=built, plan=plan)
+
+
+def _write(
+    house: House, tx: StoreTransaction, desk: Desk, partner: Partner, prepared: Sequence[Prepared], at: datetime
+) -> str | None:
+    """The document's id, or None where nothing was ready."""
+    ready = []
+    for each in prepared:
+        current = case(tx, each.stored.id, lock=True)
+        if current.state != State.ACCEPTED or not desk.still_holds(house, tx, each.stored, each.plan):
+            if current.state == State.ACCEPTED:
+                enqueue(tx, partner.name, desk.transaction.set_type, f"again:{current.id}:{current.version}")
+            continue
+        if each.state is State.HELD:
+            hold(tx, each.stored.id, each.findings)
+        elif each.state is State.WAITING:
+            move(tx, each.stored.id, State.WAITING, reason="its authorization is not decided yet")
+            tx.events.add(each.stored.id, "claim.waits_for_authorization")
+        else:
+            ready.append(each)
+    if not ready:
+        return None
+    isa13 = tx.control_numbers.reserve(partner.name, "isa13")
+    gs06 = tx.control_numbers.reserve(partner.name, "gs06")
+    sets = [each.built for each in ready if each.built is not None]
+    content = assemble(desk.transaction, sets, partner, isa13=isa13, gs06=gs06, at=at)
+    document = _queue(house, tx, desk.transaction, partner, content, isa13=isa13, gs06=gs06, sets=len(sets), at=at)
+    for number, each in enumerate(ready, 1):
+        subject = each.stored.id
+        st02 = name_set(number)
+        tx.documents.link(document, each.stored.organisation, each.stored.clinic)
+        for kind, value in (("isa13", f"{isa13:09}"), ("gs06", str(gs06)), ("set", f"{gs06}/{st02}")):
+            tx.identifiers.add(subject, kind, value, partner=partner.name, document=document)
+        assert each.built is not None
+        tx.identifiers.add(subject, "bht03", each.built.reference, partner=partner.name, document=document)
+        desk.write(tx, each.stored, each.plan, document)
+        move(tx, subject, State.WRITTEN)
+        tx.events.add(
+            subject,
+            "case.written",
+            document=document,
+            isa13=f"{isa13:09}",
+            gs06=str(gs06),
+            st02=st02,
+            transaction=desk.transaction.set_type,
+            partner=partner.name,
+        )
+    return document
+
+
+def _queue(
+    house: House,
+    tx: StoreTransaction,
+    transaction: Transaction,
+    partner: Partner,
+    content: bytes,
+    *,
+    isa13: int,
+    gs06: int,
+    sets: int,
+    at: datetime,
+) -> str:
+    payload = house.store.payloads.put([content])
+    name = partner.name_template.format(isa13=f"{isa13:09}", date=f"{at:%Y%m%d}", type=transaction.set_type)
+    about = {"isa13": f"{isa13:09}", "gs06": str(gs06), "transaction": transaction.set_type, "sets": sets}
+    document = tx.documents.add(
+        direction="out",
+        partner=partner.name,
+        name=name,
+        payload=payload,
+        kind=transaction.set_type,
+        size=len(content),
+        state="queued",
+        about=about,
+    )
+    digest = sha256(content).hexdigest()
+    for kind, number in (("isa13", isa13), ("gs06", gs06)):
+        tx.control_numbers.set_state(partner.name, kind, number, "written", document=document, digest=digest)
+    tx.jobs.enqueue(
+        "send",
+        payload={"document": document},
+        partner=partner.name,
+        lane=f"send:{partner.name}",
+        key=f"send:{document}",
+    )
+    return document

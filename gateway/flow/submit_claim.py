@@ -1,0 +1,181 @@
+"""What is particular to sending a claim: the authorization that it bills under, its number on the claim, its units.
+
+The units are taken from the authorization's buckets under their locks, in the transaction that writes the claim.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway import rules
+from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
+from gateway.errors import Finding, Severity
+from gateway.flow.cases import BILLABLE, UNDECIDED, State
+from gateway.flow.house import House
+from gateway.flow.returning import holdings
+from gateway.flow.wire import CLAIM
+from gateway.ledger import cents
+from gateway.ledger.matching import Drawn, commits, draw
+from gateway.rules.case import Case, Policy
+from gateway.settings import Partner
+from gateway.store import StoredAuthorization, StoredClaim, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPlan:
+    """``claim`` is stamped with the number that was certified; ``authorization`` is what it was planned on."""
+
+    state: State
+    claim: Claim
+    authorization: StoredAuthorization | None = None
+    drawn: Drawn | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class ClaimDesk:
+    """Builds 837P sets of one claim each."""
+
+    transaction = CLAIM
+
+    def waiting(self, tx: Transaction, partner: str, limit: int) -> list[StoredClaim]:
+        return tx.claims.list(state=State.ACCEPTED, partner=partner, limit=limit)
+
+    def plan(self, house: House, tx: Transaction, stored: StoredClaim) -> ClaimPlan:
+        authorization = controlling(tx, stored.claim)
+        if authorization is not None and State(authorization.state) in UNDECIDED:
+            return ClaimPlan(state=State.WAITING, claim=stored.claim, authorization=authorization)
+        claim = stamped(stored.claim, authorization)
+        policy = policy_of(house, claim.payer.id)
+        buckets = tx.books.buckets(authorization.id) if authorization else []
+        balances = tx.books.balances([each.id for each in buckets])
+        case = Case(
+            claim=claim,
+            request=authorization.request if authorization else None,
+            buckets=tuple(buckets),
+            balances=balances,
+            policy=policy,
+            date=house.today,
+        )
+        findings = tuple(rules.check(case))
+        blocked = any(each.severity is Severity.BLOCK for each in findings)
+        return ClaimPlan(
+            state=State.HELD if blocked else State.WRITTEN,
+            claim=claim,
+            authorization=authorization,
+            drawn=_draw(tx, claim, authorization, policy) if authorization else None,
+            findings=findings,
+        )
+
+    def message(
+        self, house: House, partner: Partner, stored: StoredClaim, plan: ClaimPlan, at: datetime
+    ) -> tuple[str, ClaimBatch]:
+        organisation = house.settings.organisation(stored.organisation)
+        reference = f"B{stored.claim.control_number}"
+        return reference, ClaimBatch(
+            reference=reference,
+            created_on=at.date(),
+            created_at=f"{at:%H%M}",
+            submitter=Submitter(
+                name=organisation.submitter_name or organisation.name,
+                id=partner.submitter.id,
+                contact_name=organisation.contact_name,
+                contact_phone=organisation.contact_phone,
+                contact_email=organisation.contact_email,
+            ),
+            receiver_name=partner.receiver.name,
+            receiver_id=partner.receiver.id,
+            claims=(plan.claim,),
+        )
+
+    def still_holds(self, house: House, tx: Transaction, stored: StoredClaim, plan: ClaimPlan) -> bool:
+        """Locks the authorization first, then its buckets: the order in which a decision takes them, too."""
+        if tx.claims.get(stored.id).version != stored.version:
+            return False
+        if plan.authorization is None:
+            return True
+        if tx.authorizations.get(plan.authorization.id, lock=True).version != plan.authorization.version:
+            return False
+        policy = policy_of(house, plan.claim.payer.id)
+        return _draw(tx, plan.claim, plan.authorization, policy, lock=True) == plan.drawn
+
+    def write(self, tx: Transaction, stored: StoredClaim, plan: ClaimPlan, document: str) -> None:
+        claim = plan.claim
+        tx.identifiers.add(stored.id, "clm01", claim.control_number, partner=stored.partner, document=document)
+        for line in claim.lines:
+            tx.identifiers.add(stored.id, "6r", line.control_number, partner=stored.partner, document=document)
+        tx.claims.update(stored.id, claim=claim, authorization=plan.authorization.id if plan.authorization else "")
+        if plan.authorization is not None and plan.drawn is not None:
+            _commit(tx, stored, plan.authorization, plan.drawn, claim, document)
+        if claim.frequency is not Frequency.VOID:
+            tx.books.post_money(cents.post_claim(claim, document=document, holds_on=tx.now.date()))
+
+
+def controlling(tx: Transaction, claim: Claim) -> StoredAuthorization | None:
+    """The authorization that a claim names, by the clinic's own number of it or by the payer's; else None."""
+    if claim.authorization_ref:
+        return tx.authorizations.by_client_ref(claim.organisation, claim.clinic, claim.authorization_ref)
+    if not claim.authorization:
+        return None
+    found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", claim.authorization)]
+    own = [each for each in found if (each.organisation, each.clinic) == (claim.organisation, claim.clinic)]
+    # A change or a cancellation echoes the number of what it was about: the one that can be billed on comes first.
+    return min(own, key=lambda each: State(each.state) not in BILLABLE, default=None)
+
+
+def stamped(claim: Claim, authorization: StoredAuthorization | None) -> Claim:
+    """The claim with REF*G1, where the payer gave a number and the clinic did not say another."""
+    if authorization is None or claim.authorization or State(authorization.state) not in BILLABLE:
+        return claim
+    return replace(claim, authorization=authorization.number)
+
+
+def policy_of(house: House, payer: str) -> Policy:
+    """The payer's policy as the checks want it."""
+    return Policy.from_plain(house.settings.policy(payer).model_dump(mode="json"))
+
+
+def _draw(
+    tx: Transaction, claim: Claim, authorization: StoredAuthorization, policy: Policy, *, lock: bool = False
+) -> Drawn:
+    buckets = tx.books.buckets(authorization.id)
+    balances = tx.books.balances([each.id for each in buckets], lock=lock)
+    return draw(
+        claim,
+        buckets,
+        balances,
+        authorization=authorization.id,
+        counted=_counted(tx, authorization.id, claim.id),
+        exempt=policy.exempt_procedures,
+    )
+
+
+def _counted(tx: Transaction, authorization: str, claim: str) -> set[tuple[str, str]]:
+    """The visits that other claims under this authorization hold: a second claim for the day costs nothing more."""
+    entries = tx.books.entries(authorization=authorization)
+    others = {entry.cause.claim for entry in entries if entry.cause.claim} - {claim}
+    return {(held.bucket, held.visit_key) for each in sorted(others) for held in holdings(entries, each) if held.visit_key}
+
+
+def _commit(
+    tx: Transaction,
+    stored: StoredClaim,
+    authorization: StoredAuthorization,
+    drawn: Drawn,
+    claim: Claim,
+    document: str,
+) -> None:
+    balances = tx.books.balances(sorted({each.bucket.id for each in drawn.draws}), lock=True)
+    today = tx.now.date()
+    for entry in commits(
+        claim, drawn.draws, balances, document=document, holds_on=today, key=document, actor=tx.scope.actor
+    ):
+        tx.books.post(entry)
+    taken = sum(each.quantity for each in drawn.draws)
+    tx.events.add(
+        stored.id,
+        "claim.committed",
+        document=document,
+        authorization=authorization.id,
+        quantity=taken,
+        uncovered=len(drawn.uncovered),
+    )
+    tx.identifiers.add(stored.id, "authorization", authorization.id, document=document)

@@ -1,0 +1,69 @@
+"""What is particular to sending an authorization request: its trace, its memo in the ledger."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.domain.authorization import AuthorizationRequest, Kind, RequestMessage
+from gateway.errors import Finding
+from gateway.flow.cases import State
+from gateway.flow.house import House
+from gateway.flow.wire import REQUEST
+from gateway.ledger.certifying import requested
+from gateway.ledger.entry import Cause
+from gateway.settings import Partner
+from gateway.store import StoredAuthorization, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPlan:
+    state: State
+    request: AuthorizationRequest
+    findings: tuple[Finding, ...] = ()
+
+
+class RequestDesk:
+    """Builds 278 requests, one patient event to a set (005010X217 allows no more)."""
+
+    transaction = REQUEST
+
+    def waiting(self, tx: Transaction, partner: str, limit: int) -> list[StoredAuthorization]:
+        return tx.authorizations.list(state=State.ACCEPTED, partner=partner, limit=limit)
+
+    def plan(self, house: House, tx: Transaction, stored: StoredAuthorization) -> RequestPlan:
+        request = stored.request
+        lines = tuple(
+            each if each.trace else replace(each, trace=f"{request.trace}{each.sequence:02}") for each in request.lines
+        )
+        return RequestPlan(state=State.WRITTEN, request=replace(request, lines=lines))
+
+    def message(
+        self, house: House, partner: Partner, stored: StoredAuthorization, plan: RequestPlan, at: datetime
+    ) -> tuple[str, RequestMessage]:
+        reference = plan.request.trace
+        return reference, RequestMessage(
+            reference=reference,
+            created_on=at.date(),
+            created_at=f"{at:%H%M}",
+            assigner=partner.trace_assigner,
+            request=plan.request,
+        )
+
+    def still_holds(self, house: House, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan) -> bool:
+        return tx.authorizations.get(stored.id).version == stored.version
+
+    def write(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan, document: str) -> None:
+        tx.identifiers.add(stored.id, "trn02", plan.request.trace, partner=stored.partner, document=document)
+        for line in plan.request.lines:
+            tx.identifiers.add(stored.id, "trn02", line.trace, partner=stored.partner, document=document)
+        cause = Cause(document=document, authorization=stored.id, actor=tx.scope.actor)
+        asked = 0
+        if plan.request.kind is not Kind.CANCEL:
+            for memo in requested(plan.request, cause=cause, holds_on=tx.now.date()):
+                tx.books.add_bucket(memo.bucket)
+                for entry in memo.entries:
+                    tx.books.post(entry)
+                    asked += sum(each.quantity for each in entry.postings)
+        tx.events.add(
+            stored.id, "authorization.requested", document=document, kind=str(plan.request.kind), asked=asked
+        )
+

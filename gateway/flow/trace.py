@@ -1,0 +1,140 @@
+"""Trace: every step of a case, found by any of its numbers, from the clinic's record to the ledger."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, case
+from gateway.flow.house import Transaction
+from gateway.ledger.entry import Account
+from gateway.store import StoredAuthorization, StoredClaim
+
+_CASES = (AUTHORIZATION_PREFIX, CLAIM_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened, with the document that it came from or went into."""
+
+    at: str
+    what: str
+    document: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One authorization or claim: its state, its numbers, its steps in order, its ledger entries and open tasks."""
+
+    id: str
+    kind: str
+    state: str
+    organisation: str
+    clinic: str
+    client_ref: str
+    matched_on: str
+    numbers: dict[str, list[str]]
+    steps: tuple[Step, ...]
+    entries: tuple[dict[str, Any], ...]
+    money: tuple[dict[str, Any], ...]
+    tasks: tuple[dict[str, str], ...]
+
+
+def trace(tx: Transaction, value: str) -> list[Trace]:
+    """The cases that a number names: our id, the clinic's own, or any that we or a payer gave; [] where none does."""
+    subjects: dict[str, str] = {}
+    if value.startswith(_CASES):
+        subjects[value] = "id"
+    for each in tx.identifiers.find_any(value):
+        if each.subject.startswith(_CASES):
+            subjects.setdefault(each.subject, each.kind)
+    return [_one(tx, subject, matched_on) for subject, matched_on in subjects.items()]
+
+
+def _one(tx: Transaction, subject: str, matched_on: str) -> Trace:
+    stored = case(tx, subject)
+    numbers: dict[str, list[str]] = {}
+    for each in tx.identifiers.of(subject):
+        numbers.setdefault(each.kind, []).append(each.value)
+    if isinstance(stored, StoredAuthorization):
+        entries = tx.books.entries(authorization=subject)
+    else:
+        entries = tx.books.entries(claim=subject)
+    money = tx.books.money_entries(claim=subject) if isinstance(stored, StoredClaim) else []
+    return Trace(
+        id=subject,
+        kind="authorization" if isinstance(stored, StoredAuthorization) else "claim",
+        state=stored.state,
+        organisation=stored.organisation,
+        clinic=stored.clinic,
+        client_ref=stored.client_ref,
+        matched_on=matched_on,
+        numbers=numbers,
+        steps=tuple(
+            Step(at=f"{each.recorded_at:%Y-%m-%dT%H:%M:%SZ}", what=each.what, document=each.document, detail=dict(each.detail))
+            for each in tx.events.of(subject)
+        ),
+        entries=tuple(
+            {
+                "id": entry.id,
+                "kind": entry.kind,
+                "holds_on": entry.holds_on.isoformat(),
+                "moves": [f"{p.source} -> {p.target} {p.quantity}" for p in entry.postings],
+                "document": entry.cause.document,
+            }
+            for entry in entries
+        ),
+        money=tuple(
+            {
+                "id": entry.id,
+                "kind": entry.kind,
+                "holds_on": entry.holds_on.isoformat(),
+                "lines": {line.account: line.cents for line in entry.lines},
+                "document": entry.cause.document,
+            }
+            for entry in money
+        ),
+        tasks=tuple(
+            {"kind": each.kind, "reason": each.reason, "fix": each.fix}
+            for each in tx.tasks.list(subject=subject)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketBalance:
+    """What one bucket holds, account by account; ``remaining`` is what a clinic may still schedule."""
+
+    authorization: str
+    bucket: str
+    number: str
+    unit: str
+    procedures: tuple[str, ...]
+    window: tuple[str, str]
+    limited: bool
+    balances: dict[str, int]
+
+    @property
+    def remaining(self) -> int | None:
+        return self.balances.get(Account.AVAILABLE, 0) if self.limited else None
+
+
+def bucket_balances(tx: Transaction, authorization: str) -> list[BucketBalance]:
+    """Every bucket of an authorization with its balances."""
+    buckets = tx.books.buckets(authorization)
+    balances = tx.books.balances([each.id for each in buckets])
+    return [
+        BucketBalance(
+            authorization=authorization,
+            bucket=each.id,
+            number=each.number,
+            unit=str(each.unit),
+            procedures=each.procedures,
+            window=(
+                each.starts_on.isoformat() if each.starts_on else "",
+                each.ends_on.isoformat() if each.ends_on else "",
+            ),
+            limited=each.limited,
+            balances={str(account): quantity for account, quantity in sorted(balances[each.id].items()) if quantity},
+        )
+        for each in buckets
+    ]

@@ -1,0 +1,125 @@
+"""From records to an interchange that has been read back, and the names that its parts are found by again.
+
+Nothing leaves that could not be read back to the record it was built from, and nothing that the guide faults.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.errors import Finding, Position, Severity
+from gateway.settings import Partner
+from gateway.translate import maps
+from gateway.x12 import guide
+from gateway.x12.codec import Delimiters
+from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, TransactionSet, wrap
+from gateway.x12.tree import Segment
+from gateway.x12.validate import Examined, examine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """One kind of document that we send: its map, and what the standard calls it in ST, GS and file names."""
+
+    name: str  # of the map
+    set_type: str
+    functional_id: str
+    version: str
+
+
+REQUEST = Transaction(name="278_request", set_type="278", functional_id="HI", version="005010X217")
+CLAIM = Transaction(name="837p", set_type="837", functional_id="HC", version="005010X222A1")
+OUTBOUND = {REQUEST.set_type: REQUEST, CLAIM.set_type: CLAIM}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """The body of one set, between ST and SE, for the subjects (our ids) that are in it."""
+
+    subjects: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    reference: str  # BHT03
+
+
+def build(transaction: Transaction, record: Any, partner: Partner) -> tuple[list[Segment], list[Finding]]:
+    """The segments of a record, with what the guide and the reading back say against them."""
+    mapped = maps.load(transaction.name)
+    segments = mapped.build(record)
+    sample = wrap(
+        _interchange(partner, 1, datetime(2000, 1, 1)),
+        [(_group(partner, transaction, 1, datetime(2000, 1, 1)), [_body(transaction, 1, segments)])],
+    )
+    findings: list[Finding] = []
+    for part in examine([sample]):
+        if isinstance(part, Finding):
+            findings.append(part)
+        elif isinstance(part, Examined):
+            findings += [each for each in part.findings if each.severity is Severity.BLOCK]
+            if part.root is not None and not findings and mapped.read(part.root) != mapped.on_wire(record):
+                findings.append(_differs(transaction))
+    return segments, findings
+
+
+def _differs(transaction: Transaction) -> Finding:
+    return Finding(
+        rule="wire.reads_back",
+        what=f"what was built does not read back to the record it was built from (map {transaction.name})",
+        fix="Nothing was sent. Report the record's id to those who keep the maps",
+        where=Position(tag="ST"),
+    )
+
+
+def name_set(number: int) -> str:
+    """ST02 of the n-th set of a group: four digits at least, as most receivers want it."""
+    return f"{number:04}"
+
+
+def assemble(
+    transaction: Transaction, sets: Sequence[Built], partner: Partner, *, isa13: int, gs06: int, at: datetime
+) -> bytes:
+    """The whole interchange under its control numbers."""
+    bodies = [_body(transaction, number, built.segments) for number, built in enumerate(sets, 1)]
+    return wrap(_interchange(partner, isa13, at), [(_group(partner, transaction, gs06, at), bodies)])
+
+
+def _body(transaction: Transaction, number: int, segments: Iterable[Segment]) -> SetBody:
+    return SetBody(transaction.set_type, name_set(number), transaction.version, tuple(segments))
+
+
+def _interchange(partner: Partner, isa13: int, at: datetime) -> InterchangeHeader:
+    envelope = partner.envelope
+    return InterchangeHeader(
+        sender_qualifier=envelope.sender_qualifier,
+        sender=envelope.sender,
+        receiver_qualifier=envelope.receiver_qualifier,
+        receiver=envelope.receiver,
+        created=at,
+        control_number=f"{isa13:09}",
+        usage="P" if partner.stage == "live" else "T",
+        acknowledgment_requested=envelope.acknowledgment_requested,
+        delimiters=Delimiters(
+            element=envelope.delimiters.element,
+            component=envelope.delimiters.component,
+            repetition=envelope.delimiters.repetition,
+            terminator=envelope.delimiters.terminator,
+            line_end=envelope.delimiters.line_end,
+        ),
+    )
+
+
+def _group(partner: Partner, transaction: Transaction, gs06: int, at: datetime) -> GroupHeader:
+    return GroupHeader(
+        functional_id=transaction.functional_id,
+        sender=partner.envelope.gs_sender,
+        receiver=partner.envelope.gs_receiver,
+        created=at,
+        control_number=str(gs06),
+        version=transaction.version,
+    )
+
+
+def guide_of(part: TransactionSet) -> str | None:
+    """The guide that a received set is read by; None where we have none for it."""
+    purpose = next((each.at(2) for each in part.segments if each.tag == "BHT"), "")
+    return guide.guide_name(part.type, part.version, purpose)
