@@ -229,6 +229,11 @@ def pieces(payload: BinaryIO, size: int | None = None) -> Iterator[bytes]:
         raise GatewayError(f"our own copy of the document has {total} bytes and not {size}", fix=fix)
 
 
+def second_name(listed: Listed) -> str:
+    """A name for the archive where another file has the first one."""
+    return f"{listed.name.encode()[: NAME_BYTES_MAX - 20].decode(errors='ignore')}.{listed.key[:12]}"
+
+
 @dataclass(slots=True)
 class Sightings:
     """What earlier polls saw. A file lies still once two polls, ``settle_s`` apart, saw the same size and time."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self, cast
 
-from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable
+from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable, SettingsInvalid
 from gateway.transport.base import (
     PIECE,
     SETTLE_S,
@@ -26,6 +26,7 @@ from gateway.transport.base import (
     left_lying,
     outgoing_fault,
     pieces,
+    second_name,
     sift,
 )
 
@@ -61,6 +62,8 @@ class DirectoryTransport:
         self._inbox, self._outbox = Path(settings.inbox), Path(settings.outbox)
         self._archive = Path(settings.archive) if settings.archive else None
         self._sightings = sightings if sightings is not None else Sightings(clock, settings.settle_s)
+        if settings.after == "move" and not settings.archive:
+            raise SettingsInvalid("files are to be moved, and no archive is named", where=settings.inbox, fix="Name it")
 
     def send(self, name: str, payload: BinaryIO, size: int | None = None) -> Outcome:
         if fault := outgoing_fault(name, self._settings.temporary_suffix):
@@ -158,7 +161,7 @@ class DirectoryTransport:
         """Copies into the archive, which may be another file system, without overwriting another file of that name."""
         target = archive / listed.name
         if target.exists():
-            target = archive / f"{listed.name[:200]}.{listed.key[:12]}"
+            target = archive / second_name(listed)
         with path.open("rb") as source:
             self._publish(target, pieces(source, listed.size))
 

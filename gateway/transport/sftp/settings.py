@@ -1,0 +1,33 @@
+"""What a partner's ``[transport]`` of kind ``sftp`` says. Secrets are here already resolved, and never shown."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from gateway.transport.base import SETTLE_S, After
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SftpSettings:
+    """``key`` is the text of a private key; ``host_keys`` are public key lines or ``SHA256:`` fingerprints.
+
+    ``inbox`` is where the partner puts files for us, ``outbox`` where we put ours, both as the server names them.
+    """
+
+    kind: ClassVar[str] = "sftp"
+    host: str
+    username: str
+    host_keys: tuple[str, ...]
+    inbox: str
+    outbox: str
+    port: int = 22
+    password: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    key_passphrase: str = field(default="", repr=False)
+    archive: str = ""
+    after: After = "remove"
+    pattern: str = "*"
+    temporary_suffix: str = ".part"
+    serial_reads: bool = False  # Sterling loses data where reads overlap.
+    timeout_s: float = 30.0
+    keepalive_s: int = 30
+    settle_s: float = SETTLE_S
