@@ -31,7 +31,7 @@ def words(kind: str, message: str, context: Mapping[str, Any], path: Path, model
     if kind == "mend":
         return str(context["what"]), str(context["fix"])
     if kind == "extra_forbidden":
-        return _unknown(str(path[-1]), sorted(_keys(model, path[:-1])))
+        return _unknown(str(path[-1]), sorted(known_keys(model, path[:-1])))
     if kind == "union_tag_invalid":
         return "there is no such transport", f"Write one of {str(context['expected_tags']).replace(chr(39), chr(34))}"
     if kind in ("literal_error", "enum"):
@@ -76,7 +76,7 @@ def _unknown(name: str, known: list[str]) -> tuple[str, str]:
     return "there is no such key", fix
 
 
-def _keys(model: type[BaseModel], path: Path) -> set[str]:
+def known_keys(model: type[BaseModel], path: Path) -> set[str]:
     """The names that are known at a path, with those of every transport where the path leads into one."""
     models: list[type[BaseModel]] = [model]
     for part in path:
