@@ -90,7 +90,7 @@ class Reader:
                 "the document stops in the middle of a segment",
                 "Fetch the file again; the transfer was cut short",
                 number=segment.number,
-                tag=segment.tag if re.fullmatch("[A-Z][A-Z0-9]{1,2}", segment.tag) else "",
+                tag=sound_tag(segment.tag),
             )
         self._odd("unterminated", "the last segment has no terminator", segment)
         self._advance(len(left))
@@ -227,7 +227,7 @@ class Reader:
             interchange=self._interchange,
             set=self._set,
             segment=segment.number,
-            tag=segment.tag,
+            tag=sound_tag(segment.tag),
             offset=segment.offset if segment.offset >= 0 else self._offset,
         )
         fix = "Nothing to do here; ask the sender to mend it, for others may refuse the file"
@@ -237,10 +237,15 @@ class Reader:
 
     def _malformed(self, what: str, fix: str, *, number: int = 0, tag: str = "") -> MalformedInterchange:
         where = Position(interchange=self._interchange, set=self._set, segment=number, tag=tag, offset=self._offset)
-        return MalformedInterchange(what, where=where, fix=fix)
+        return MalformedInterchange(f"{what} (at byte {self._offset})", where=where, fix=fix)
 
 
 _NO_ISA = "Send a whole X12 interchange, from its ISA to its IEA"
+
+
+def sound_tag(tag: str) -> str:
+    """The tag where it looks like one, else "": what stands there in a broken file may be anything, even a name."""
+    return tag if re.fullmatch("[A-Z][A-Z0-9]{1,2}", tag) else ""
 
 
 def _sniff(head: bytes, *, last: bool) -> Delimiters | str | None:

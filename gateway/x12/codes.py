@@ -25,13 +25,13 @@ def category(list_name: str, code: str) -> str:
 
 
 def _entry(list_name: str, code: str) -> Mapping[str, str]:
-    return _lists().get(list_name.lower(), {}).get(code, {})
+    return _entries(list_name.lower()).get(code, {})
 
 
 @cache
-def _lists() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    lists = {}
-    for path in sorted((folder("edi_maps") / "codes").glob("*.toml")):
-        codes = tomllib.loads(path.read_text("utf-8"))["codes"]
-        lists[path.stem] = {code: {"name": entry} if isinstance(entry, str) else entry for code, entry in codes.items()}
-    return lists
+def _entries(list_name: str) -> Mapping[str, Mapping[str, str]]:
+    path = folder("edi_maps") / "codes" / f"{list_name}.toml"
+    if not path.is_file():
+        return {}
+    codes = tomllib.loads(path.read_text("utf-8")).get("codes", {})
+    return {code: {"name": entry} if isinstance(entry, str) else entry for code, entry in codes.items()}

@@ -195,7 +195,7 @@ def _in_words(node: Any, value: str, code: str, place: _Place, date_format: str)
             what = f"{name} holds a character that cannot stand in {kind}"
             return place.fault("character", what, "Take the character out", "6")
         case "8":
-            fix = f"Send a day of the calendar in the format {date_format or 'CCYYMMDD'}"
+            fix = f"Send a day of the calendar as {'YYMMDD' if date_format == 'D6' else 'CCYYMMDD'}"
             return place.fault("date", f"{name} is not a date", fix, "8")
         case "9":
             return place.fault("time", f"{name} is not a time", "Send it as HHMM, or HHMMSS", "9")

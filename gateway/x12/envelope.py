@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12.codec import Delimiters, Reader, write
+from gateway.x12.codec import Delimiters, Reader, sound_tag, write
 from gateway.x12.tree import Segment, segment
 
 SOURCE = "X12.5, X12.6"
@@ -181,7 +181,7 @@ class Opener:
             interchange=self._interchange.control_number if self._interchange else "",
             group=self._group.control_number if self._group else "",
             segment=one.number if one else 0,
-            tag=one.tag if one else "",
+            tag=sound_tag(one.tag) if one else "",
             element=element,
             offset=one.offset if one else -1,
         )

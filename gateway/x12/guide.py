@@ -9,7 +9,6 @@ pyx12 does not look into a loop that is followed by the same loop; segments that
 own, since it counts both kinds of CTX as one; its exceptions become findings; the elements are walked in ``elements``.
 """
 
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from xml.etree import ElementTree
 from gateway import resources
 from gateway.errors import Finding, GatewayError, Position, Severity
 from gateway.x12 import elements, numbering
+from gateway.x12.codec import sound_tag
 from gateway.x12.elements import Fault
 from gateway.x12.tree import Loop, Segment
 
@@ -38,15 +38,12 @@ _GUIDES = {
     ("278 11", "005010X217"): "278.5010.X217.response.xml",
 }
 
-# Loops that a guide of pyx12 requires though 005010X214 has them as situational: a rejection may end at the receiver's
-# level, and the official example of a payer's response has no 2200C.
-_CORRECTIONS = {
-    "277.5010.X214.xml": {
-        "2000A/2000B/2000C": "S",
-        "2000A/2000B/2000C/2200C": "S",
-        "2000A/2000B/2000C/2000D": "S",
-    },
+# Where pyx12's guide is stricter than 005010X214, by loop: a rejection may end at the receiver's level, the official
+# example of a payer's response has no 2200C, and that of several responders says 0 in HL04 of 2000C.
+_SITUATIONAL_LOOPS = {
+    "277.5010.X214.xml": ("2000A/2000B/2000C", "2000A/2000B/2000C/2200C", "2000A/2000B/2000C/2000D"),
 }
+_CHILDLESS_LEVELS = {"277.5010.X214.xml": ("2000A/2000B/2000C",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +92,11 @@ def guide_name(set_type: str, version: str, purpose: str = "") -> str | None:
     return _GUIDES.get((f"{set_type} {purpose}", version)) or _GUIDES.get((set_type, version))
 
 
+def knows_type(set_type: str) -> bool:
+    """Whether there is a guide for any version of this set."""
+    return any(key[0] == set_type for key in _GUIDES)
+
+
 _loaded: dict[str, "PyX12Guide"] = {}
 _loading = threading.Lock()
 
@@ -123,8 +125,10 @@ class PyX12Guide:
             raise GatewayError("the guide describes no transaction set", where=name, fix=f"Give it a loop {ROOT}")
         _dissolve_wrappers(self._set)
         _give_own_paths(self._set)
-        for path, usage in _CORRECTIONS.get(name, {}).items():
-            _find_path(self._set, path).usage = usage
+        for path in _SITUATIONAL_LOOPS.get(name, ()):
+            _find_path(self._set, path).usage = "S"
+        for path in _CHILDLESS_LEVELS.get(name, ()):
+            _allow(_find_path(self._set, path).get_first_seg().children[3], "0")
         self._names = dict(_names(self._set, "", ""))
 
     @cached_property
@@ -270,8 +274,7 @@ class _Walk:
                 )
 
     def _unexpected(self, one: Segment, number: int) -> None:
-        known = re.fullmatch("[A-Z][A-Z0-9]{1,2}", one.tag)
-        if not known:
+        if not sound_tag(one.tag):
             what, code = "the segment's tag is not one", "1"
         elif one.tag in self._guide.tags:
             what, code = "the guide has no place for this segment here, or not with this qualifier", "2"
@@ -307,8 +310,7 @@ class _Walk:
         severity: Severity = Severity.BLOCK,
     ) -> None:
         path = self._stack[-1].path if loop is None and self._stack else loop or ""
-        tag = one.tag if re.fullmatch("[A-Z][A-Z0-9]{1,2}", one.tag) else ""
-        where = replace(self._place, loop=path, segment=number, tag=tag, offset=one.offset)
+        where = replace(self._place, loop=path, segment=number, tag=sound_tag(one.tag), offset=one.offset)
         self.findings.append(
             Finding(
                 rule=f"x12.segment.{rule}",
@@ -399,6 +401,11 @@ def _find_path(node: Any, path: str) -> Any:
     for wanted in path.split("/"):
         node = next(each for each in node.childIterator() if each.is_loop() and each.id == wanted)
     return node
+
+
+def _allow(element: Any, code: str) -> None:
+    element.valid_codes.append(code)
+    element._valid_codes_set = frozenset(element.valid_codes)  # pyx12 keeps both.
 
 
 def _dissolve_wrappers(loop: Any) -> None:
