@@ -80,7 +80,8 @@ class SegmentError:
     number: int
     loop: str = ""
     code: str = ""
-    context: str = ""  # CTX01-1 of the business unit
+    context: str = ""  # CTX01-1 of the business unit, such as CLM01
+    context_value: str = ""  # CTX01-2; may be a patient's, so it is left out of the Answer
     elements: tuple[ElementError, ...] = ()
 
 

@@ -104,6 +104,7 @@ class AuthorizationRequest:
     requester: Provider
     subscriber: Subscriber
     dependent: Dependent | None = None
+    category: str = "HS"  # UM01: HS health services, SC specialty care (a referral)
     service_type: str = "PT"
     level: Level | None = None
     place_of_service: str = "11"

@@ -86,6 +86,7 @@ class Claim:
     authorization_ref: str = ""  # The clinic's own number of the authorization that it bills under; never on the wire.
     referral: str = ""
     filing: str = "CI"
+    sequence: str = "primary"  # SBR01: whether this payer pays "primary", "secondary" or "tertiary"
     onset_on: date | None = None
     accident: Accident | None = None
     attachments: tuple[Attachment, ...] = ()
