@@ -1,1 +1,40 @@
+"""What survives: the database, sealed payloads and keys. The only door to SQLAlchemy."""
 
+from gateway.store.authorizations import StoredAuthorization
+from gateway.store.claims import StoredClaim
+from gateway.store.control_numbers import ControlNumber, ControlNumberTaken
+from gateway.store.database import Store, Transaction, utc_now
+from gateway.store.documents import Document
+from gateway.store.events import Event
+from gateway.store.identifiers import Identifier
+from gateway.store.inputs import Input
+from gateway.store.jobs import Job
+from gateway.store.keys import Keyring, SealBroken
+from gateway.store.records import Added
+from gateway.store.remittances import StoredRemittance
+from gateway.store.session import ChangedMeanwhile, NotInStore, Scope, StoreUnavailable
+from gateway.store.tasks import Task
+
+__all__ = [
+    "Added",
+    "ChangedMeanwhile",
+    "ControlNumber",
+    "ControlNumberTaken",
+    "Document",
+    "Event",
+    "Identifier",
+    "Input",
+    "Job",
+    "Keyring",
+    "NotInStore",
+    "Scope",
+    "SealBroken",
+    "Store",
+    "StoreUnavailable",
+    "StoredAuthorization",
+    "StoredClaim",
+    "StoredRemittance",
+    "Task",
+    "Transaction",
+    "utc_now",
+]

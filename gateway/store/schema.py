@@ -1,0 +1,451 @@
+"""Every table of the database, once, for SQLite and PostgreSQL. The migrations make them; a test compares the two.
+
+Columns that say something about a patient are sealed (``record``, ``content``, ``sealed``) or keyed hashes (``*_key``).
+Owned tables carry organisation and clinic. Holds no queries.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.store.session import own
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant in UTC, aware on both databases. SQLite keeps ISO text of one width, so that it sorts."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.String(32) if dialect.name == "sqlite" else sa.DateTime(timezone=True)
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "an instant without a zone is not an instant"
+        value = value.astimezone(UTC)
+        return value.isoformat(timespec="microseconds") if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite counts up INTEGER keys only.
+
+
+def _id(name: str = "id", **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.String(64), **options)
+
+
+def _text(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, default="", **options)
+
+
+def _at(name: str, **options: Any) -> sa.Column[datetime]:
+    return sa.Column(name, Instant, nullable=options.pop("nullable", False), **options)
+
+
+def _on(name: str, *, nullable: bool = True) -> sa.Column[date]:
+    return sa.Column(name, sa.Date, nullable=nullable)
+
+
+def _plain(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.JSON, nullable=False)
+
+
+def _seq() -> sa.Column[int]:
+    return sa.Column("seq", _Serial, sa.Identity(), primary_key=True)
+
+
+def _count(name: str, default: int = 0) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, default=default)
+
+
+def _owner() -> tuple[sa.Column[str], sa.Column[str]]:
+    return _text("organisation"), _text("clinic")
+
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    _text("direction"),
+    _text("partner"),
+    _text("name"),
+    _text("payload", index=True),
+    _text("kind"),
+    _count("size"),
+    _text("state"),
+    _text("reason"),
+    _plain("about"),
+    _at("recorded_at"),
+    _at("changed_at"),
+    sa.CheckConstraint("direction IN ('in', 'out')", name="direction"),
+    sa.Index("ix_documents_state", "direction", "state"),
+)
+
+document_clinics = sa.Table(
+    "document_clinics",
+    metadata,
+    _id("document", primary_key=True),
+    sa.Column("organisation", sa.Text, primary_key=True),
+    sa.Column("clinic", sa.Text, primary_key=True),
+    sa.Index("ix_document_clinics_owner", "organisation", "clinic"),
+)
+
+inputs = sa.Table(
+    "inputs",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _text("kind"),
+    _text("name"),
+    _text("actor"),
+    _on("holds_on", nullable=False),
+    _id("document", nullable=False, default=""),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    _at("recorded_at"),
+    sa.CheckConstraint("kind IN ('document', 'command', 'decision')", name="kind"),
+)
+
+people = sa.Table(
+    "people",
+    metadata,
+    _id(primary_key=True),
+    *_owner(),
+    _text("member_key"),
+    _text("name_key"),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    _at("recorded_at"),
+    sa.Index("ix_people_member", "organisation", "member_key"),
+    sa.Index("ix_people_name", "organisation", "name_key"),
+)
+
+control_counters = sa.Table(
+    "control_counters",
+    metadata,
+    sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    _count("last"),
+)
+
+control_numbers = sa.Table(
+    "control_numbers",
+    metadata,
+    sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("state"),
+    _id("document", nullable=False, default=""),
+    _text("digest"),
+    _text("reason"),
+    _at("reserved_at"),
+    _at("changed_at"),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _text("kind"),
+    _text("partner"),
+    _text("lane"),
+    _text("key"),
+    _plain("payload"),
+    _text("state"),
+    _text("reason"),
+    _text("node"),
+    _at("due_at"),
+    _at("leased_until", nullable=True),
+    _count("fence"),
+    _count("attempts"),
+    _count("attempts_max"),
+    _at("created_at"),
+    _at("changed_at"),
+    sa.CheckConstraint("state IN ('waiting', 'parked', 'done')", name="state"),
+    sa.Index(
+        "uq_jobs_key_open",
+        "key",
+        unique=True,
+        sqlite_where=sa.text("key <> '' AND state <> 'done'"),
+        postgresql_where=sa.text("key <> '' AND state <> 'done'"),
+    ),
+    sa.Index(
+        "ix_jobs_waiting",
+        "due_at",
+        "seq",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    ),
+    sa.Index(
+        "ix_jobs_lane_waiting",
+        "lane",
+        "due_at",
+        "seq",
+        sqlite_where=sa.text("state = 'waiting' AND lane <> ''"),
+        postgresql_where=sa.text("state = 'waiting' AND lane <> ''"),
+    ),
+)
+
+lanes = sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("lane", sa.Text, primary_key=True),
+    _id("job", nullable=False, default=""),
+    _at("leased_until", nullable=True),
+)
+
+authorizations = sa.Table(
+    "authorizations",
+    metadata,
+    _id(primary_key=True),
+    *_owner(),
+    _text("client_key"),
+    _text("digest"),
+    _text("partner"),
+    _id("document", nullable=False, default=""),
+    _text("state"),
+    _text("reason"),
+    _text("number"),
+    _text("administrative_reference"),
+    _on("decided_on"),
+    _on("starts_on"),
+    _on("ends_on"),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    _count("version", 1),
+    _at("created_at"),
+    _at("changed_at"),
+    sa.UniqueConstraint("organisation", "clinic", "client_key"),
+    sa.Index("ix_authorizations_state", "state", "partner"),
+    sa.Index("ix_authorizations_number", "number"),
+)
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    _id(primary_key=True),
+    *_owner(),
+    _text("client_key"),
+    _text("digest"),
+    _text("partner"),
+    _id("document", nullable=False, default=""),
+    _text("state"),
+    _text("reason"),
+    sa.Column("control_number", sa.Text, nullable=False, unique=True),
+    _id("authorization", nullable=False, default="", index=True),
+    _text("payer_claim_number"),
+    _count("charge"),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    _count("version", 1),
+    _at("created_at"),
+    _at("changed_at"),
+    sa.UniqueConstraint("organisation", "clinic", "client_key"),
+    sa.Index("ix_claims_state", "state", "partner"),
+)
+
+identifiers = sa.Table(
+    "identifiers",
+    metadata,
+    _seq(),
+    *_owner(),
+    _id("subject", nullable=False),
+    _text("kind"),
+    _text("value"),
+    sa.Column("sealed", sa.LargeBinary),
+    _text("partner"),
+    _id("document", nullable=False, default=""),
+    _at("recorded_at"),
+    sa.UniqueConstraint("subject", "kind", "value", "partner"),
+    sa.Index("ix_identifiers_value", "value", "kind"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    _seq(),
+    *_owner(),
+    _id("subject", nullable=False),
+    _text("what"),
+    _id("document", nullable=False, default=""),
+    _text("actor"),
+    _plain("detail"),
+    _at("recorded_at"),
+    sa.Index("ix_events_subject", "subject", "seq"),
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    _text("kind"),
+    _id("subject", nullable=False, default="", index=True),
+    _text("reason"),
+    _text("fix"),
+    _text("closed_for"),
+    _at("opened_at"),
+    _at("closed_at", nullable=True),
+)
+
+buckets = sa.Table(
+    "buckets",
+    metadata,
+    _id(primary_key=True),
+    *_owner(),
+    _id("authorization", nullable=False, index=True),
+    _text("number"),
+    _plain("procedures"),
+    _plain("modifiers"),
+    _text("unit"),
+    _on("starts_on"),
+    _on("ends_on"),
+    sa.Column("limited", sa.Boolean, nullable=False),
+    _text("window_source"),
+    _text("quantity_source"),
+    _count("line"),
+    _at("recorded_at"),
+)
+
+
+def _cause() -> tuple[sa.Column[Any], ...]:
+    return (
+        _id("document", nullable=False, default="", index=True),
+        _text("segment"),
+        _text("line"),
+        _id("claim", nullable=False, default="", index=True),
+        _id("authorization", nullable=False, default="", index=True),
+        _text("actor"),
+    )
+
+
+entries = sa.Table(
+    "entries",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _text("kind"),
+    _on("holds_on", nullable=False),
+    *_cause(),
+    _text("visit_key"),
+    _id("reverses", nullable=False, default=""),
+    _text("note"),
+    _at("recorded_at"),
+)
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    _id("entry", primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    *_owner(),
+    _id("bucket", nullable=False),
+    _text("source"),
+    _text("target"),
+    sa.Column("quantity", sa.BigInteger, nullable=False),
+    sa.ForeignKeyConstraint(["entry"], ["entries.id"]),
+    sa.ForeignKeyConstraint(["bucket"], ["buckets.id"]),
+    sa.CheckConstraint("quantity > 0", name="moves"),
+    sa.Index("ix_postings_bucket", "bucket", "source", "target", "quantity"),
+)
+
+money_entries = sa.Table(
+    "money_entries",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _text("kind"),
+    _on("holds_on", nullable=False),
+    *_cause(),
+    _id("reverses", nullable=False, default=""),
+    _text("note"),
+    _at("recorded_at"),
+)
+
+money_lines = sa.Table(
+    "money_lines",
+    metadata,
+    _id("entry", primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    *_owner(),
+    _text("account", index=True),
+    sa.Column("cents", sa.BigInteger, nullable=False),
+    sa.ForeignKeyConstraint(["entry"], ["money_entries.id"]),
+)
+
+remittances = sa.Table(
+    "remittances",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _text("payer_id"),
+    _text("check_number"),
+    _on("paid_on", nullable=False),
+    _count("amount"),
+    _id("document", nullable=False, default="", index=True),
+    _text("state"),
+    _text("reason"),
+    _at("recorded_at"),
+    _at("changed_at"),
+    sa.UniqueConstraint("payer_id", "check_number", "paid_on"),
+)
+
+seen = sa.Table(
+    "seen",
+    metadata,
+    sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    _id("document", nullable=False, default=""),
+    _at("recorded_at"),
+)
+
+APPEND_ONLY = {
+    "inputs": ("content",),
+    "events": (),
+    "entries": (),
+    "postings": (),
+    "money_entries": (),
+    "money_lines": (),
+}
+"""The tables whose rows nobody changes or deletes, and the sealed columns that a new key may seal again."""
+
+SEALED = {
+    "inputs": "content",
+    "people": "record",
+    "authorizations": "record",
+    "claims": "record",
+    "identifiers": "sealed",
+}
+"""The column of each table that holds sealed text; its context is the table's name and the row's id."""
+
+for _prefix, _table in (
+    ("au", authorizations),
+    ("cl", claims),
+    ("re", remittances),
+    ("pe", people),
+    ("in", inputs),
+    ("jo", jobs),
+):
+    own(_prefix, _table)
