@@ -4,10 +4,23 @@ A positive line adds to its account, a negative one takes from it, and an entry'
 not explain is never made to fit: it stands in ``suspense`` beside a finding that names the sum and the place.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from json import dumps
 
-from gateway.ledger.entry import Cause
+from gateway.domain.claim import Claim
+from gateway.domain.plain import to_plain
+from gateway.domain.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
+from gateway.errors import Finding
+from gateway.ledger.consequences import Consequences
+from gateway.ledger.entry import Cause, digest, entry_id
+from gateway.ledger.outcome import ELSEWHERE, in_order, other_payer
+
+RECEIVABLE = "receivable:payer"
+CASH = "cash:payer"
+REVENUE = "revenue:charges"
+SUSPENSE = "suspense"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +46,215 @@ class MoneyEntry:
     def __post_init__(self) -> None:
         assert self.id, "an entry without an id could be posted twice"
         assert sum(line.cents for line in self.lines) == 0, "the lines of an entry sum to zero"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemittancePosting:
+    """What a remittance posts. ``held`` are the indexes of claim payments that stand in suspense: they balance
+    nowhere, or their claim is not known, and the units book leaves them alone, too."""
+
+    entries: tuple[MoneyEntry, ...]
+    findings: tuple[Finding, ...]
+    held: frozenset[int]
+
+
+def post_claim(claim: Claim, *, document: str = "", holds_on: date, key: str = "") -> MoneyEntry:
+    """The charge becomes what the payer owes. A claim that is sent again with another ``key`` counts again."""
+    lines = _lines((RECEIVABLE, claim.charge), (REVENUE, -claim.charge))
+    cause = Cause(document=document, claim=claim.id)
+    return MoneyEntry(id=entry_id("claim", claim.id, key), kind="claim", holds_on=holds_on, cause=cause, lines=lines)
+
+
+def reverse(entry: MoneyEntry, *, cause: Cause, holds_on: date, key: str) -> MoneyEntry:
+    """Takes an entry back by its opposite: a claim that was refused, voided or replaced."""
+    return MoneyEntry(
+        id=entry_id("reverse", entry.id, key),
+        kind="reverse",
+        holds_on=holds_on,
+        cause=cause,
+        lines=tuple(MoneyLine(each.account, -each.cents) for each in entry.lines),
+        reverses=entry.id,
+    )
+
+
+def post_payment(
+    payment: ClaimPayment, table: Consequences, *, claim: str, document: str = "", holds_on: date, key: str
+) -> MoneyEntry:
+    """Moves a claim's charge off what the payer owes to wherever the 835 says it went; a reversal's amounts are
+    negative already. ``claim`` is our id; ``key`` names the payment, as ``payment_keys`` does. It must balance."""
+    amounts = [(CASH, payment.paid), (RECEIVABLE, -payment.charge)]
+    amounts += [(table.account(each), each.amount) for each in _adjustments(payment)]
+    return MoneyEntry(
+        id=entry_id("payment", key),
+        kind="reversal" if payment.is_reversal else "payment",
+        holds_on=holds_on,
+        cause=Cause(document=document, claim=claim),
+        lines=_lines(*amounts),
+    )
+
+
+def post_provider_adjustment(
+    adjustment: ProviderAdjustment, *, document: str = "", holds_on: date, key: str
+) -> MoneyEntry:
+    """A PLB: a positive amount takes money away from the provider."""
+    return MoneyEntry(
+        id=entry_id("plb", key),
+        kind="provider_adjustment",
+        holds_on=holds_on,
+        cause=Cause(document=document),
+        lines=_lines((f"plb:{adjustment.reason}", adjustment.amount), (CASH, -adjustment.amount)),
+    )
+
+
+def post_remittance(
+    remittance: Remittance,
+    table: Consequences,
+    *,
+    claims: Mapping[str, Claim],
+    adjudicated: Collection[str] = (),
+    document: str = "",
+) -> RemittancePosting:
+    """Everything that a remittance posts. ``claims`` gives our claim for each CLP01 that is ours; ``adjudicated`` are
+    the CLP01 that were settled by an earlier remittance. Where the whole does not balance, all of its money is held."""
+    findings = list(balance(remittance))
+    held = _unbalanced(remittance, findings)
+    cash_differs = _cash_difference(remittance)
+    settled = set(adjudicated)
+    for index in in_order(remittance.claims, adjudicated):
+        payment = remittance.claims[index]
+        number = payment.control_number
+        if number not in claims:
+            findings.append(_finding("no claim of ours has this CLP01", f"$.claims[{index}]", payment.paid))
+            held.add(index)
+        elif payment.status in ELSEWHERE or other_payer(payment, claims[number]):
+            what = f"CLP02 {payment.status} is not this claim's own payment"
+            findings.append(_finding(what, f"$.claims[{index}]", payment.paid))
+            held.add(index)
+        elif payment.is_reversal and number not in settled:
+            findings.append(_finding("a reversal of a claim never settled", f"$.claims[{index}]", payment.paid))
+            held.add(index)
+        elif index not in held:
+            settled.add(number)
+    if cash_differs:
+        held = set(range(len(remittance.claims)))
+    entries = list(_entries(remittance, table, claims, held, document))
+    if cash_differs:  # Cash is what the bank shows; why it is not what the claims add up to, the payer must say.
+        lines = _lines((CASH, cash_differs), (SUSPENSE, -cash_differs))
+        cause, key = Cause(document=document), _key(remittance)
+        entries.append(
+            MoneyEntry(id=entry_id("cash", key), kind="suspense", holds_on=remittance.paid_on, cause=cause, lines=lines)
+        )
+    return RemittancePosting(entries=tuple(entries), findings=tuple(findings), held=frozenset(held))
+
+
+def payment_keys(remittance: Remittance) -> tuple[str, ...]:
+    """A name for each claim payment: the remittance's, a digest of its content, and which of its equals it is. Both
+    books use it, so that the same remittance, read again, posts nothing new."""
+    counted: dict[str, int] = {}
+    keys = []
+    for payment in remittance.claims:
+        name = digest("pa", dumps(to_plain(payment), sort_keys=True))
+        counted[name] = counted.get(name, 0) + 1
+        keys.append(f"{_key(remittance)}/{name}/{counted[name]}")
+    return tuple(keys)
+
+
+def balance(remittance: Remittance) -> tuple[Finding, ...]:
+    """The three balances of an 835 (domain facts, 5.2), each difference with its sum and its place."""
+    findings = []
+    for at, claim in enumerate(remittance.claims):
+        for number, line in enumerate(claim.lines):
+            adjusted = sum(each.amount for each in line.adjustments)
+            rest = line.charge - adjusted - line.paid
+            if rest:
+                what = "SVC02 less the line's adjustments is not SVC03"
+                findings.append(_finding(what, f"$.claims[{at}].lines[{number}]", rest))
+        adjusted = sum(each.amount for each in _adjustments(claim))
+        rest = claim.charge - adjusted - claim.paid
+        if rest:
+            what = "CLP03 less all adjustments of the claim and its lines is not CLP04"
+            findings.append(_finding(what, f"$.claims[{at}]", rest))
+    rest = _cash_difference(remittance)
+    if rest:
+        findings.append(_finding("the claims' CLP04 less the provider's adjustments is not BPR02", "$", -rest))
+    if remittance.amount < 0:
+        findings.append(_finding("BPR02 is negative", "$.amount", remittance.amount))
+    return tuple(findings)
+
+
+def money_balances(entries: Iterable[MoneyEntry]) -> dict[str, int]:
+    """The balances of a history, by account. An entry that comes again, by its id, counts once."""
+    after: dict[str, int] = {}
+    for entry in {each.id: each for each in entries}.values():
+        for line in entry.lines:
+            after[line.account] = after.get(line.account, 0) + line.cents
+    return after
+
+
+def violations(balances: Mapping[str, int]) -> list[Finding]:
+    """The whole money book sums to zero."""
+    total = sum(balances.values())
+    return [_finding("the accounts of the money book do not sum to zero", "ledger", total)] if total else []
+
+
+def _entries(
+    remittance: Remittance, table: Consequences, claims: Mapping[str, Claim], held: Collection[int], document: str
+) -> Iterable[MoneyEntry]:
+    keys = payment_keys(remittance)
+    for index, payment in enumerate(remittance.claims):
+        ours = claims.get(payment.control_number)
+        claim = ours.id if ours else ""
+        if index not in held:
+            yield post_payment(
+                payment, table, claim=claim, document=document, holds_on=remittance.paid_on, key=keys[index]
+            )
+            continue
+        yield MoneyEntry(
+            id=entry_id("suspense", keys[index]),
+            kind="suspense",
+            holds_on=remittance.paid_on,
+            cause=Cause(document=document, claim=claim, segment=f"$.claims[{index}]"),
+            lines=_lines((CASH, payment.paid), (SUSPENSE, -payment.paid)),
+        )
+    for index, adjustment in enumerate(remittance.provider_adjustments):
+        key = f"{_key(remittance)}/{index}"
+        yield post_provider_adjustment(adjustment, document=document, holds_on=remittance.paid_on, key=key)
+
+
+def _unbalanced(remittance: Remittance, findings: Iterable[Finding]) -> set[int]:
+    places = [str(each.where) for each in findings]
+    paths = ((index, f"$.claims[{index}]") for index in range(len(remittance.claims)))
+    return {index for index, path in paths if any(each.startswith(path) for each in places)}
+
+
+def _cash_difference(remittance: Remittance) -> int:
+    """What BPR02 has more than the claims and the provider's adjustments explain."""
+    claims = sum(each.paid for each in remittance.claims)
+    return remittance.amount - claims + sum(each.amount for each in remittance.provider_adjustments)
+
+
+def _adjustments(payment: ClaimPayment) -> tuple[Adjustment, ...]:
+    return (*payment.adjustments, *(each for line in payment.lines for each in line.adjustments))
+
+
+def _key(remittance: Remittance) -> str:
+    return f"{remittance.payer_id}/{remittance.check_number}/{remittance.paid_on.isoformat()}"
+
+
+def _lines(*amounts: tuple[str, int]) -> tuple[MoneyLine, ...]:
+    """One line an account, none that moves nothing."""
+    sums: dict[str, int] = {}
+    for account, cents in amounts:
+        sums[account] = sums.get(account, 0) + cents
+    return tuple(MoneyLine(account, cents) for account, cents in sums.items() if cents)
+
+
+def _finding(what: str, where: str, cents: int) -> Finding:
+    sign = "-" if cents < 0 else ""
+    return Finding(
+        rule="remittance_balance",
+        what=f"{what}: {sign}{abs(cents) // 100}.{abs(cents) % 100:02}",
+        where=where,
+        fix="It waits in suspense; ask the payer for a corrected 835, or say what it is",
+        source="domain facts, 5.2 and 5.3",
+    )

@@ -172,7 +172,7 @@ def commits(
             holds_on=holds_on,
             key=f"{key}/{claim.id}/{each.visit_key or each.lines[0]}",
             visit_key=each.visit_key,
-            served_on=each.served_on,
+            late=each.bucket.holds_on(each.served_on),
         )
         balances = apply(balances, entry)
         entries.append(entry)

@@ -69,14 +69,13 @@ def commit(
     holds_on: date,
     key: str,
     visit_key: str = "",
-    served_on: date | None = None,
+    late: bool = False,
 ) -> Entry:
     """The 837P went out: from RENDERED, else RESERVED, else AVAILABLE.
 
-    With ``served_on`` inside the window, EXPIRED is drawn on last: the window's end blocks later dates of service, not
-    later claims.
+    With ``late``, EXPIRED is drawn on last: the window's end blocks later dates of service, not later claims, so the
+    caller has seen that this date of service lies inside.
     """
-    late = served_on is not None and bucket.holds_on(served_on)
     sources = LATE if late else COMMITTABLE
     return _draw("commit", bucket, balance, quantity, sources, Account.COMMITTED, cause, holds_on, key, visit_key)
 
