@@ -3,11 +3,12 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from gateway.cli.output import say
-from gateway.errors import GatewayError
-from gateway.x12.explain import explain
+from gateway.errors import GatewayError, Severity
+from gateway.x12.explain import Line, explain
 
 CHUNK = 256 * 1024
 
@@ -18,11 +19,23 @@ def explain_file(file: Path, *, as_json: bool) -> int:
     for line in explain(_chunks(file)):
         findings += len(line.findings)
         if as_json:
-            print(json.dumps(line.as_json()))
+            shown = {**asdict(line), "findings": [each.as_json() for each in line.findings]}
+            print(json.dumps({key: value for key, value in shown.items() if value not in ("", [], (), 0)}))
         else:
-            print(line.text())
+            _print(line)
     say(f"{findings} findings" if findings else "no findings")
     return 1 if findings else 0
+
+
+def _print(line: Line) -> None:
+    """The segment's name first, then each value with its place and meaning, then what is wrong with it."""
+    if line.tag:
+        loop = f"  [{line.loop}]" if line.loop else ""
+        print(f"{line.number:>5}  {line.tag:<3}  {line.name}{loop}")
+        for value in line.values:
+            print(f"              {value.reference:<9} {value.text}  {value.name}".rstrip())
+    for each in line.findings:
+        print(f"   {'!!' if each.severity is Severity.BLOCK else ' !'}  {each}")
 
 
 def _chunks(file: Path) -> Iterator[bytes]:

@@ -69,7 +69,7 @@ def _words(result: dict[str, Any]) -> str:
 
 def show_schema(name: str) -> int:
     """Prints one schema, or the names of all."""
-    names = schemas.names()
+    names = schemas.NAMES
     if not name:
         print("\n".join(names))
         return 0

@@ -7,7 +7,7 @@ nothing. The answer is a document of its own, written beside the file where it c
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gateway import logs
 from gateway.domain.authorization import AuthorizationRequest
@@ -69,7 +69,7 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
     submit: set[tuple[str, str]] = set()
     for each in batch.accepted:
         is_request = isinstance(each.record, AuthorizationRequest)
-        set_type = "278" if is_request else "837"
+        set_type: Literal["278", "837"] = "278" if is_request else "837"
         partner = house.settings.partner_for(each.record.payer.id, set_type)
         assert partner is not None, "intake lets no record through whose payer nobody serves"
         repository: Any = tx.authorizations if is_request else tx.claims

@@ -117,7 +117,9 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
 def _received(tx: Transaction, document: Document, subject: str, answer: Answer) -> None:
     stored = tx.claims.get(subject)
     if answer.payer_claim_number:
-        tx.identifiers.add(subject, "payer_claim_number", answer.payer_claim_number, partner=document.partner, document=document.id)
+        tx.identifiers.add(
+            subject, "payer_claim_number", answer.payer_claim_number, partner=document.partner, document=document.id
+        )
     if State(stored.state) in ADJUDICATED or stored.state == State.REJECTED:
         return
     tx.claims.update(

@@ -57,7 +57,7 @@ def receive(house: House, job: Job) -> None:
     with house.store.transaction(house.everything()) as tx:
         document = tx.documents.get(job.payload["document"])
     read = list(read_document(house, document))
-    wanted = "P" if house.partner(document.partner).stage == "live" else "T"
+    wanted = house.partner(document.partner).usage
     waiting = 0
     with house.store.transaction(house.everything()) as tx:
         for each in read:
@@ -119,8 +119,8 @@ def _read_set(part: Examined, interchange: str, usage: str) -> Received:
 def _ta1(part: TechnicalAcknowledgment) -> InterchangeAcknowledgment:
     return InterchangeAcknowledgment(
         control_number=part.control_number,
-        created_on=part.created_on,
-        created_at=part.created_at,
+        created_on=part.created_on.isoformat() if part.created_on else "",
+        created_at=f"{part.created_at:%H%M}" if part.created_at else "",
         code=part.code,
         note=part.note,
     )

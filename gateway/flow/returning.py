@@ -45,6 +45,13 @@ def holdings(entries: Iterable[Entry], claim: str) -> list[Holding]:
     ]
 
 
+def held_by_others(tx: Transaction, authorization: str, claim: str) -> set[tuple[str, str]]:
+    """The visits (bucket, visit key) that other claims under this authorization hold: a day's visit counts once."""
+    entries = tx.books.entries(authorization=authorization)
+    others = sorted({entry.cause.claim for entry in entries} - {"", claim})
+    return {(held.bucket, held.visit_key) for each in others for held in holdings(entries, each) if held.visit_key}
+
+
 def release_claim(tx: Transaction, claim: str, document: str, *, why: str) -> int:
     """Gives back all that a claim has committed: it never entered adjudication, or was voided. Returns how much."""
     released = 0

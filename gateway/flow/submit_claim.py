@@ -11,7 +11,7 @@ from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
 from gateway.errors import Finding, Severity
 from gateway.flow.cases import BILLABLE, UNDECIDED, State
 from gateway.flow.house import House
-from gateway.flow.returning import holdings
+from gateway.flow.returning import held_by_others
 from gateway.flow.wire import CLAIM
 from gateway.ledger import cents
 from gateway.ledger.matching import Drawn, commits, draw
@@ -69,17 +69,18 @@ class ClaimDesk:
         self, house: House, partner: Partner, stored: StoredClaim, plan: ClaimPlan, at: datetime
     ) -> tuple[str, ClaimBatch]:
         organisation = house.settings.organisation(stored.organisation)
+        assert organisation is not None, "intake lets no record through of an organisation that is not configured"
         reference = f"B{stored.claim.control_number}"
         return reference, ClaimBatch(
             reference=reference,
             created_on=at.date(),
             created_at=f"{at:%H%M}",
             submitter=Submitter(
-                name=organisation.submitter_name or organisation.name,
-                id=partner.submitter.id,
-                contact_name=organisation.contact_name,
-                contact_phone=organisation.contact_phone,
-                contact_email=organisation.contact_email,
+                name=organisation.submitter_name or partner.submitter.name,
+                id=organisation.submitter_id or partner.submitter.id,
+                contact_name=organisation.contact.name,
+                contact_phone=organisation.contact.phone,
+                contact_email=organisation.contact.email,
             ),
             receiver_name=partner.receiver.name,
             receiver_id=partner.receiver.id,
@@ -143,16 +144,9 @@ def _draw(
         buckets,
         balances,
         authorization=authorization.id,
-        counted=_counted(tx, authorization.id, claim.id),
+        counted=held_by_others(tx, authorization.id, claim.id),
         exempt=policy.exempt_procedures,
     )
-
-
-def _counted(tx: Transaction, authorization: str, claim: str) -> set[tuple[str, str]]:
-    """The visits that other claims under this authorization hold: a second claim for the day costs nothing more."""
-    entries = tx.books.entries(authorization=authorization)
-    others = {entry.cause.claim for entry in entries if entry.cause.claim} - {claim}
-    return {(held.bucket, held.visit_key) for each in sorted(others) for held in holdings(entries, each) if held.visit_key}
 
 
 def _commit(

@@ -63,7 +63,4 @@ class RequestDesk:
                 for entry in memo.entries:
                     tx.books.post(entry)
                     asked += sum(each.quantity for each in entry.postings)
-        tx.events.add(
-            stored.id, "authorization.requested", document=document, kind=str(plan.request.kind), asked=asked
-        )
-
+        tx.events.add(stored.id, "authorization.requested", document=document, kind=str(plan.request.kind), asked=asked)

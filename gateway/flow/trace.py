@@ -70,7 +70,12 @@ def _one(tx: Transaction, subject: str, matched_on: str) -> Trace:
         matched_on=matched_on,
         numbers=numbers,
         steps=tuple(
-            Step(at=f"{each.recorded_at:%Y-%m-%dT%H:%M:%SZ}", what=each.what, document=each.document, detail=dict(each.detail))
+            Step(
+                at=f"{each.recorded_at:%Y-%m-%dT%H:%M:%SZ}",
+                what=each.what,
+                document=each.document,
+                detail=dict(each.detail),
+            )
             for each in tx.events.of(subject)
         ),
         entries=tuple(
@@ -94,8 +99,7 @@ def _one(tx: Transaction, subject: str, matched_on: str) -> Trace:
             for entry in money
         ),
         tasks=tuple(
-            {"kind": each.kind, "reason": each.reason, "fix": each.fix}
-            for each in tx.tasks.list(subject=subject)
+            {"kind": each.kind, "reason": each.reason, "fix": each.fix} for each in tx.tasks.list(subject=subject)
         ),
     )
 

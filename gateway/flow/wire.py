@@ -11,9 +11,8 @@ from typing import Any
 from gateway.errors import Finding, Position, Severity
 from gateway.settings import Partner
 from gateway.translate import maps
-from gateway.x12 import guide
 from gateway.x12.codec import Delimiters
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, TransactionSet, wrap
+from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, wrap
 from gateway.x12.tree import Segment
 from gateway.x12.validate import Examined, examine
 
@@ -84,7 +83,12 @@ def assemble(
 
 
 def _body(transaction: Transaction, number: int, segments: Iterable[Segment]) -> SetBody:
-    return SetBody(transaction.set_type, name_set(number), transaction.version, tuple(segments))
+    return SetBody(
+        type=transaction.set_type,
+        control_number=name_set(number),
+        version=transaction.version,
+        segments=tuple(segments),
+    )
 
 
 def _interchange(partner: Partner, isa13: int, at: datetime) -> InterchangeHeader:
@@ -96,7 +100,7 @@ def _interchange(partner: Partner, isa13: int, at: datetime) -> InterchangeHeade
         receiver=envelope.receiver,
         created=at,
         control_number=f"{isa13:09}",
-        usage="P" if partner.stage == "live" else "T",
+        usage=partner.usage,
         acknowledgment_requested=envelope.acknowledgment_requested,
         delimiters=Delimiters(
             element=envelope.delimiters.element,
@@ -117,9 +121,3 @@ def _group(partner: Partner, transaction: Transaction, gs06: int, at: datetime) 
         control_number=str(gs06),
         version=transaction.version,
     )
-
-
-def guide_of(part: TransactionSet) -> str | None:
-    """The guide that a received set is read by; None where we have none for it."""
-    purpose = next((each.at(2) for each in part.segments if each.tag == "BHT"), "")
-    return guide.guide_name(part.type, part.version, purpose)

@@ -5,6 +5,7 @@ so two draws cannot both see the last visit. Never decides anything: the ledger 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ _BUCKET = tuple(Bucket.__dataclass_fields__)
 _CAUSE = tuple(Cause.__dataclass_fields__)
 _BUCKETS = sa.select(*(buckets.c[name] for name in _BUCKET)).order_by(buckets.c.starts_on, buckets.c.line, buckets.c.id)
 _BUCKETS_OF = Scoped(_BUCKETS.where(buckets.c.authorization == sa.bindparam("of_authorization")), buckets)
+_BUCKETS_ENDED = Scoped(_BUCKETS.where(buckets.c.ends_on <= sa.bindparam("last_day")), buckets)
 _ONE = _BUCKETS.where(buckets.c.id == sa.bindparam("wanted"))
 _BUCKET_GET = Scoped(_ONE, buckets)
 _BUCKET_LOCK = Scoped(_ONE.with_for_update(), buckets)
@@ -89,6 +91,10 @@ class Books:
         """The buckets of an authorization, by window and line."""
         rows = self._session.within(_BUCKETS_OF, {"of_authorization": authorization})
         return [_bucket(row) for row in rows]
+
+    def buckets_ended_by(self, day: date) -> list[Bucket]:
+        """The buckets whose window's last day is this one or an earlier one."""
+        return [_bucket(row) for row in self._session.within(_BUCKETS_ENDED, {"last_day": day})]
 
     def bucket(self, bucket_id: str, *, lock: bool = False) -> Bucket:
         """Raises NotInStore where there is none in this scope. ``lock`` holds it to the end of the transaction."""

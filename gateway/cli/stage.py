@@ -1,0 +1,174 @@
+"""A stage of its own for demo and tests: a folder, a simulated payer and a gateway, each in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gateway import resources
+from gateway.errors import GatewayError
+
+READY_S = 20.0
+STOP_S = 20.0
+
+
+class Stage:
+    """The folder with its configuration, and the two processes that play on it."""
+
+    def __init__(self, folder: Path, *, seed: int = 1, database: str = "", delay_scale: float = 1.0) -> None:
+        self.folder = folder
+        self.config = folder / "conf" / "gateway.toml"
+        self.intake = folder / "intake"
+        self._seed = seed
+        self._database = database
+        self._delay_scale = delay_scale
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+
+    def start_payer(self) -> Mapping[str, Any]:
+        """Starts the simulated payer; what it says of its mailbox: port, host key, user, password file."""
+        home = self.folder / "payer"
+        home.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "payer.log").open("a") as log:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "gateway.simulator",
+                    "--folder",
+                    str(home),
+                    "--seed",
+                    str(self._seed),
+                    "--delay-scale",
+                    str(self._delay_scale),
+                ],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self._processes["payer"] = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise GatewayError("the simulated payer did not start", where=str(self.folder / "payer.log"), fix="Read it")
+        said: Mapping[str, Any] = json.loads(line)
+        return said
+
+    def configure(self, payer: Mapping[str, Any], *, poll_every_s: float = 0.3, **work: Any) -> Path:
+        """Writes the configuration: the shipped organisations and partner, behind the payer's real SFTP server."""
+        (self.folder / "conf").mkdir(parents=True, exist_ok=True)
+        partners = self.folder / "trading_partners"
+        partners.mkdir(exist_ok=True)
+        self.intake.mkdir(exist_ok=True)
+        shipped = (resources.folder("conf") / "gateway.toml").read_text()
+        organisations = shipped[shipped.index("[[organisations]]") :]
+        options = {"threads": 3, "lease_s": 30, "poll_s": 0.05, **work}
+        database = 'database = "env:GATEWAY_DATABASE_URL"\n' if self._database else ""
+        self.config.write_text(
+            f'node = "stage"\ndata = "../var"\npartners = "../trading_partners"\n{database}\n'
+            f'[intake]\nfolder = "../intake"\nevery_s = 0.2\n\n'
+            f'[work]\n{_toml(options)}\n[log]\nlevel = "info"\njson = true\n\n{organisations}'
+        )
+        shipped = (resources.folder("trading_partners") / "simulated.toml").read_text()
+        before, _, after = shipped.partition("[transport]")
+        after = after[after.index("[expectations]") :]
+        expected = after[after.index("[[payers]]") :]
+        (partners / "simulated.toml").write_text(
+            f"{before}[transport]\n"
+            + _toml(
+                {
+                    "kind": "sftp",
+                    "host": "127.0.0.1",
+                    "port": payer["port"],
+                    "username": payer["username"],
+                    "password": f"file:{payer['password_file']}",
+                    "inbox": "outbound",
+                    "outbox": "inbound",
+                }
+            )
+            + f"host_keys = [{json.dumps(payer['host_key'])}]\n\n"
+            f"[schedule]\npoll_every_s = {poll_every_s}\n\n"
+            f'[expectations]\n999 = "20s"\n277ca = "20s"\n278 = "3s"\n835 = "3s"\n\n{expected}'
+        )
+        return self.config
+
+    @property
+    def environment(self) -> dict[str, str]:
+        shown = {**os.environ, "GATEWAY_CONFIG": str(self.config)}
+        return {**shown, "GATEWAY_DATABASE_URL": self._database} if self._database else shown
+
+    def upgrade(self) -> None:
+        """Makes the database."""
+        self._gateway("db", "upgrade")
+
+    def _gateway(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "gateway", *arguments]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise GatewayError(f"gateway {' '.join(arguments)} failed: {done.stderr.strip()}", where=str(self.folder))
+
+    def start_gateway(self) -> "subprocess.Popen[str]":
+        """Starts ``gateway serve`` and waits until it says that it is ready."""
+        with (self.folder / "gateway.log").open("a") as log:
+            before = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gateway", "serve"], env=self.environment, stderr=log, text=True
+            )
+        self._processes["gateway"] = process
+        self._wait_ready(process, before)
+        return process
+
+    def _wait_ready(self, process: "subprocess.Popen[str]", before: int) -> None:
+        import time
+
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until and process.poll() is None:
+            with (self.folder / "gateway.log").open() as log:
+                log.seek(before)
+                if "gateway.ready" in log.read():
+                    return
+            time.sleep(0.02)
+        raise GatewayError("the gateway did not start", where=str(self.folder / "gateway.log"), fix="Read it")
+
+    def kill_gateway(self) -> None:
+        """SIGKILL: no goodbye."""
+        process = self._processes.pop("gateway")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        """Stops both, the gateway first, each by SIGTERM."""
+        for name in ("gateway", "payer"):
+            process = self._processes.pop(name, None)
+            if process is None:
+                continue
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _toml(values: Mapping[str, Any]) -> str:
+    """Flat TOML; JSON's strings and numbers are TOML's."""
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+
+
+@contextmanager
+def playing(stage: Stage) -> Iterator[Stage]:
+    """Payer and gateway running, and stopped at the end whatever happens."""
+    try:
+        payer = stage.start_payer()
+        stage.configure(payer)
+        stage.upgrade()
+        stage.start_gateway()
+        yield stage
+    finally:
+        stage.stop()
