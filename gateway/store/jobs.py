@@ -110,7 +110,9 @@ _MINE = (
 _HEARTBEAT = _MINE.values(leased_until=sa.bindparam("to_until"))
 _LET_GO = {"leased_until": None, "node": "", "fence": jobs.c.fence + 1}
 _FINISH = _MINE.values(state="done", reason="", **_LET_GO)
-_RETRY = _MINE.values(due_at=sa.bindparam("to_due_at"), reason=sa.bindparam("to_reason"), **_LET_GO)
+_RETRY = _MINE.values(
+    due_at=sa.bindparam("to_due_at"), reason=sa.bindparam("to_reason"), attempts=sa.bindparam("to_attempts"), **_LET_GO
+)
 _PARK = _MINE.values(state="parked", reason=sa.bindparam("to_reason"), **_LET_GO)
 _SPENT = (
     sa.update(jobs)
@@ -230,12 +232,16 @@ class Jobs:
         self._change(_FINISH, job)
         self._free_lane(job)
 
-    def retry(self, job: Job, due_at: datetime, reason: str) -> bool:
-        """Try again later; False where its attempts are used up and it is parked instead."""
-        if job.attempts >= job.attempts_max:
+    def retry(self, job: Job, due_at: datetime, reason: str, *, counted: bool = True) -> bool:
+        """Try again later; False where its attempts are used up and it is parked instead.
+
+        ``counted`` False gives the attempt back: the job only waited for something, such as a partner's pause.
+        """
+        if counted and job.attempts >= job.attempts_max:
             self.park(job, reason)
             return False
-        self._change(_RETRY, job, to_due_at=due_at, to_reason=reason[:REASON_LENGTH_MAX])
+        attempts = job.attempts if counted else job.attempts - 1
+        self._change(_RETRY, job, to_due_at=due_at, to_reason=reason[:REASON_LENGTH_MAX], to_attempts=attempts)
         self._free_lane(job)
         return True
 
