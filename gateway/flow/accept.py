@@ -86,8 +86,8 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
         else:
             tx.events.add(added.existing, "case.conflict", document=document)
             result["conflicts"].append(_conflict(tx, repository, added, each, shown))
-    for partner_name, set_type in sorted(submit):
-        enqueue(tx, partner_name, set_type, document)
+    for partner_name, submitted in sorted(submit):
+        enqueue(tx, partner_name, submitted, document)
     result["rejected"] = [
         {"index": each.index, "client_ref": each.client_ref, "findings": [f.as_json() for f in each.findings]}
         for each in batch.rejected

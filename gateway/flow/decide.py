@@ -9,7 +9,6 @@ from gateway.errors import Finding, Position
 from gateway.flow.cases import AUTHORIZATION_PREFIX, UNANSWERED, State, move, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
-from gateway.flow.returning import balance_after
 from gateway.flow.submit import enqueue
 from gateway.ledger import units
 from gateway.ledger.certifying import certify
@@ -160,7 +159,6 @@ def _cancel(tx: Transaction, document: Document, stored: StoredAuthorization) ->
                 bucket, balances[bucket.id], available, cause=cause, holds_on=tx.now.date(), key=key
             )
             if tx.books.post(entry):
-                balances[bucket.id] = balance_after(balances[bucket.id], entry)
                 left += available
         if subject != stored.id:
             move(tx, subject, State.CANCELLED, reason="cancelled at the clinic's request")

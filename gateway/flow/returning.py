@@ -1,88 +1,53 @@
-"""What a claim holds in the units book, read from its own entries, and the ways in which it comes back."""
-
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+"""What a claim holds in the units book, read from its entries, and how all of it comes back when it is refused."""
 
 from gateway.flow.house import Transaction
-from gateway.ledger import units
-from gateway.ledger.entry import Account, Cause, Entry
+from gateway.ledger import cents
+from gateway.ledger.entry import Cause, Entry
+from gateway.ledger.settling import withdrawn
+from gateway.ledger.standing import Standing, standing
+from gateway.store import StoredClaim
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """One visit's (or service's) share of a bucket, as one claim has moved it."""
-
-    bucket: str
-    visit_key: str
-    line: str
-    committed: int
-    consumed: int
+def held(tx: Transaction, stored: StoredClaim) -> tuple[Standing, ...]:
+    """Each visit or line that the claim draws on, whether it or an earlier claim of the day took it."""
+    if not stored.authorization:
+        return ()
+    return standing(stored.claim, _entries(tx, stored.authorization), tx.books.buckets(stored.authorization))
 
 
-def holdings(entries: Iterable[Entry], claim: str) -> list[Holding]:
-    """What stands COMMITTED and CONSUMED for a claim, by bucket and visit, in the order in which it was committed."""
-    sums: dict[tuple[str, str], dict[Account, int]] = defaultdict(lambda: defaultdict(int))
-    lines: dict[tuple[str, str], str] = {}
-    for entry in entries:
-        if entry.cause.claim != claim:
-            continue
-        for posting in entry.postings:
-            key = (posting.bucket, entry.visit_key)
-            lines.setdefault(key, entry.cause.line)
-            sums[key][posting.source] -= posting.quantity
-            sums[key][posting.target] += posting.quantity
-    return [
-        Holding(
-            bucket=bucket,
-            visit_key=visit_key,
-            line=lines[bucket, visit_key],
-            committed=held[Account.COMMITTED],
-            consumed=held[Account.CONSUMED],
-        )
-        for (bucket, visit_key), held in sums.items()
-        if held[Account.COMMITTED] or held[Account.CONSUMED]
-    ]
+def _entries(tx: Transaction, authorization: str) -> list[Entry]:
+    return [each for each in tx.books.entries(authorization=authorization) if each.cause.claim]
 
 
 def held_by_others(tx: Transaction, authorization: str, claim: str) -> set[tuple[str, str]]:
     """The visits (bucket, visit key) that other claims under this authorization hold: a day's visit counts once."""
-    entries = tx.books.entries(authorization=authorization)
-    others = sorted({entry.cause.claim for entry in entries} - {"", claim})
-    return {(held.bucket, held.visit_key) for each in others for held in holdings(entries, each) if held.visit_key}
+    buckets = tx.books.buckets(authorization)
+    entries = _entries(tx, authorization)
+    others = sorted({entry.cause.claim for entry in entries} - {claim})
+    found = set()
+    for each in others:
+        own = [entry for entry in entries if entry.cause.claim == each]
+        for one in standing(tx.claims.get(each).claim, own, buckets):
+            if one.visit_key and (one.committed or one.consumed):
+                found.add((one.bucket.id, one.visit_key))
+    return found
 
 
 def release_claim(tx: Transaction, claim: str, document: str, *, why: str) -> int:
-    """Gives back all that a claim has committed: it never entered adjudication, or was voided. Returns how much."""
+    """Gives back all that a claim has committed and takes its charge out of the money book: it never entered
+    adjudication. What another claim of the same day shares stays. Returns the quantity that came back."""
+    stored = tx.claims.get(claim)
+    shared = held_by_others(tx, stored.authorization, claim) if stored.authorization else set()
+    standing = [each for each in held(tx, stored) if (each.bucket.id, each.visit_key) not in shared]
+    balances = tx.books.balances(sorted({each.bucket.id for each in standing}), lock=True)
+    cause = Cause(document=document, claim=claim, actor=tx.scope.actor)
+    today = tx.now.date()
     released = 0
-    held = [each for each in holdings(tx.books.entries(claim=claim), claim) if each.committed]
-    balances = tx.books.balances(sorted({each.bucket for each in held}), lock=True)
-    for each in held:
-        bucket = tx.books.bucket(each.bucket)
-        cause = Cause(
-            document=document, claim=claim, line=each.line, authorization=bucket.authorization, actor=tx.scope.actor
-        )
-        entry = units.release(
-            bucket,
-            balances[bucket.id],
-            each.committed,
-            cause=cause,
-            holds_on=tx.now.date(),
-            key=f"{claim}:{each.visit_key}:{document}",
-            visit_key=each.visit_key,
-        )
+    for entry in withdrawn(standing, balances, kind="release", cause=cause, holds_on=today, key=f"{claim}/{document}"):
         if tx.books.post(entry):
-            released += each.committed
-            balances[bucket.id] = balance_after(balances[bucket.id], entry)
-    if released:
-        tx.events.add(claim, "claim.released", document=document, quantity=released, why=why)
+            released += sum(each.quantity for each in entry.postings)
+    for money in tx.books.money_entries(claim=claim):
+        if money.kind == "claim":
+            tx.books.post_money(cents.reverse(money, cause=cause, holds_on=today, key=document))
+    tx.events.add(claim, "claim.released", document=document, quantity=released, why=why)
     return released
-
-
-def balance_after(balance: dict[Account, int], entry: Entry) -> dict[Account, int]:
-    """The balance of the one bucket that an entry moves."""
-    after = dict(balance)
-    for posting in entry.postings:
-        after[posting.source] = after.get(posting.source, 0) - posting.quantity
-        after[posting.target] = after.get(posting.target, 0) + posting.quantity
-    return after

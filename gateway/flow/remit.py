@@ -1,0 +1,158 @@
+"""Reacts to an 835: money to the money book, visits to the units book, both by the same key, so that it counts once.
+
+What does not balance, or is not ours, is held in suspense with a task; nothing is made to fit.
+"""
+
+from gateway.domain.remittance import Adjustment, ClaimPayment, Remittance
+from gateway.errors import Finding, Position, Severity
+from gateway.flow.cases import ADJUDICATED, CLAIM_PREFIX, State, subjects_of
+from gateway.flow.clock import close_expectation
+from gateway.flow.house import House, Transaction
+from gateway.flow.returning import held, held_by_others
+from gateway.ledger import cents, consequences
+from gateway.ledger.consequences import Consequences
+from gateway.ledger.entry import Cause
+from gateway.ledger.outcome import allowed, in_order, settle
+from gateway.ledger.settling import settled
+from gateway.store import Document, StoredClaim
+
+
+def react(house: House, tx: Transaction, document: Document, place: Position, remittance: Remittance) -> None:
+    """Posts one remittance; one that came before, by payer, number and date, is only noted."""
+    known = _claims(tx, document.partner, remittance)
+    stored, new = tx.remittances.add(
+        payer_id=remittance.payer_id,
+        check_number=remittance.check_number,
+        paid_on=remittance.paid_on,
+        amount=remittance.amount,
+        document=document.id,
+    )
+    for each in known.values():
+        tx.documents.link(document.id, each.organisation, each.clinic)
+    if not new:
+        _repeated(tx, document, stored, remittance, known)
+        return
+    table = consequences.load()
+    adjudicated = [number for number, each in known.items() if State(each.state) in ADJUDICATED]
+    posting = cents.post_remittance(
+        remittance,
+        table,
+        claims={number: each.claim for number, each in known.items()},
+        adjudicated=adjudicated,
+        document=document.id,
+    )
+    for entry in posting.entries:
+        tx.books.post_money(entry)
+    _tasks(tx, stored, document, posting.findings)
+    keys = cents.payment_keys(remittance)
+    for index in in_order(remittance.claims, adjudicated):
+        payment = remittance.claims[index]
+        if index in posting.held or payment.control_number not in known:
+            continue
+        _payment(tx, document, stored, remittance, index, known[payment.control_number].id, table, keys[index])
+    tx.remittances.set_state(stored, "held" if posting.held else "posted")
+    tx.events.add(
+        stored,
+        "remittance.posted",
+        document=document.id,
+        claims=len(remittance.claims),
+        held=len(posting.held),
+        provider_adjustments=len(remittance.provider_adjustments),
+        place=str(place),
+    )
+
+
+def _claims(tx: Transaction, partner: str, remittance: Remittance) -> dict[str, StoredClaim]:
+    """Our claim for each CLP01 of the remittance that is ours."""
+    found = {}
+    for number in dict.fromkeys(each.control_number for each in remittance.claims):
+        for subject in subjects_of(tx, "clm01", number, partner):
+            if subject.startswith(CLAIM_PREFIX):
+                found[number] = tx.claims.get(subject, lock=True)
+    return found
+
+
+def _repeated(
+    tx: Transaction, document: Document, stored: str, remittance: Remittance, known: dict[str, StoredClaim]
+) -> None:
+    before = tx.remittances.get(stored)
+    for each in known.values():
+        tx.events.add(each.id, "remittance.repeated", document=document.id, remittance=stored)
+    if before.amount != remittance.amount:
+        tx.tasks.open(
+            f"remittance:{stored}:{document.payload}",
+            kind="remittance",
+            subject=stored,
+            reason="another remittance with the same payer, number and date states another amount; it was not posted",
+            fix="Ask the payer which holds",
+        )
+
+
+def _tasks(tx: Transaction, subject: str, document: Document, findings: tuple[Finding, ...]) -> None:
+    for each in findings:
+        key = f"remittance:{subject}:{each.where}:{each.what}"
+        tx.tasks.open(key, kind="remittance", subject=subject, reason=str(each), fix=each.fix)
+
+
+def _payment(
+    tx: Transaction,
+    document: Document,
+    remittance_id: str,
+    remittance: Remittance,
+    index: int,
+    claim: str,
+    table: Consequences,
+    key: str,
+) -> None:
+    """One claim payment: what it does to the visits that the claim committed, and where the claim stands now."""
+    payment = remittance.claims[index]
+    stored = tx.claims.get(claim, lock=True)
+    shared = held_by_others(tx, stored.authorization, claim) if stored.authorization else set()
+    settlement = settle(
+        payment,
+        stored.claim,
+        held(tx, stored),
+        table,
+        shared={visit for _, visit in shared},
+        where=f"$.claims[{index}]",
+    )
+    buckets = sorted({move.standing.bucket.id for move in settlement.moves})
+    balances = tx.books.balances(buckets, lock=True)
+    cause = Cause(document=document.id, segment=f"CLP {index + 1}", claim=claim, actor=tx.scope.actor)
+    done = settled(settlement.moves, balances, cause=cause, holds_on=remittance.paid_on, key=key)
+    moved = {"consume": 0, "release": 0, "reverse": 0}
+    for entry in done.entries:
+        if tx.books.post(entry) and entry.kind in moved:
+            moved[entry.kind] += sum(each.quantity for each in entry.postings)
+    blocking = [each for each in (*settlement.tasks, *done.tasks) if each.severity is Severity.BLOCK]
+    _tasks(tx, claim, document, tuple(blocking))
+    state = _state(payment, table)
+    tx.claims.update(claim, state=state, payer_claim_number=payment.payer_claim_number or stored.payer_claim_number)
+    close_expectation(tx, claim, "835")
+    for kind, value in (("payer_claim_number", payment.payer_claim_number), ("check", remittance.check_number)):
+        tx.identifiers.add(claim, kind, value, partner=document.partner, document=document.id)
+    tx.events.add(
+        claim,
+        "claim.reversed" if payment.is_reversal else "claim.adjudicated",
+        document=document.id,
+        remittance=remittance_id,
+        state=str(state),
+        paid=payment.paid,
+        codes=sorted({f"{each.group} {each.reason}" for each in _adjustments(payment)}),
+        **{name: quantity for name, quantity in moved.items() if quantity},
+    )
+
+
+def _adjustments(payment: ClaimPayment) -> list[Adjustment]:
+    return [*payment.adjustments, *(each for line in payment.lines for each in line.adjustments)]
+
+
+def _state(payment: ClaimPayment, table: Consequences) -> State:
+    """Judged from what the payer allowed, line by line, never from CLP02 alone (domain facts, 5.1)."""
+    if payment.is_reversal:
+        return State.REVERSED
+    parts = payment.lines or (payment,)
+    recognised = [allowed(each, table) > 0 for each in parts]
+    if all(recognised):
+        return State.PAID
+    return State.PARTLY_PAID if any(recognised) else State.DENIED
