@@ -38,6 +38,7 @@ _MOVED = sa.select(
 _MOVED_IN = Scoped(_MOVED.where(postings.c.bucket.in_(sa.bindparam("wanted", expanding=True))), postings)
 _MOVED_ANYWHERE = Scoped(_MOVED, postings)
 
+_HAS = sa.select(sa.literal(1)).where(entries.c.id == sa.bindparam("wanted"))
 _POST = insert(entries).on_conflict_do_nothing()
 _POSTINGS = sa.insert(postings)
 _POST_MONEY = insert(money_entries).on_conflict_do_nothing()
@@ -142,6 +143,10 @@ class Books:
         ]
         session.run(_POSTINGS, moved if len(moved) > 1 else moved[0])
         return True
+
+    def has(self, entry_id: str) -> bool:
+        """Whether an entry of this id is in the units book, whoever it belongs to: a repeat need not be worked out."""
+        return self._session.run(_HAS, {"wanted": entry_id}).first() is not None
 
     def entries(
         self, *, authorization: str | None = None, claim: str | None = None, cause_document: str | None = None

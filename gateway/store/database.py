@@ -128,7 +128,7 @@ class Store:
             connection = self.engine.connect()
         try:
             if read_only:
-                connection = connection.execution_options(read_only=True)
+                connection = connection.execution_options(**_READING[self.engine.dialect.name])
             with our_errors():
                 connection.begin()
             yield Transaction(connection, scope=scope, now=self._clock(), keys=self.keys, new_id=self.new_id)
@@ -168,6 +168,12 @@ class Store:
 
         with our_errors():
             upgrade(self.engine)
+
+    def rewrap(self) -> int:
+        """Seal rows and payloads that an older key holds with the current one; how many those were."""
+        from gateway.store.rotation import rewrap_rows
+
+        return rewrap_rows(self.engine, self.keys) + self.payloads.rewrap()
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -219,6 +225,12 @@ def _set_sqlite_up(connection: Any, record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {"read_only": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
 
 def _begin_on_sqlite(connection: sa.Connection) -> None:
