@@ -283,7 +283,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """``(a|b)``: the alternatives that have a value, one after the other; read by their literals wherever they stand."""
+    """``(a|b)``: the alternatives that have a value, one after the other; read by their literals, wherever in it."""
 
     at: int
     choices: tuple[Choice, ...]
@@ -411,7 +411,7 @@ class Line:
             yield self._segment(scope, 0)
 
     def is_empty(self, scope: Scope) -> bool:
-        named = any(isinstance(each, Bracket) and follow(scope.record, each.records) for each in self.nodes)
+        named = any(isinstance(n, Bracket) and n.records and follow(scope.record, n.records) for n in self.nodes)
         return not named and not any(each.held(scope, 0) for each in self.fields if not each.rooted)
 
     def _segment(self, scope: Scope, index: int) -> Segment:

@@ -4,7 +4,6 @@ Never guesses: a map with a mistake does not load, and a value that cannot be re
 
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import resources
-from gateway.errors import Finding, GatewayError, SettingsInvalid
+from gateway.errors import Finding, SettingsInvalid
 from gateway.translate.engine import RUN, Part, Written, make
 from gateway.translate.forms import Misfit, from_plain_text
 from gateway.translate.lines import Condition, Line, Scope, Values
