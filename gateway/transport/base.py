@@ -262,11 +262,12 @@ def sift(entries: Sequence[Listed], *, pattern: str, suffix: str, sightings: Sig
     """Decides what of a partner's folder is picked up. Hidden, temporary and unmatched names are passed over."""
     findings, wanted = [], []
     for each in entries:
-        if each.name.endswith((suffix, *TEMPORARY_SUFFIXES)) or (each.name[:1] == "." and pattern[:1] != "."):
+        if each.name.endswith((suffix, *TEMPORARY_SUFFIXES)) or not fnmatchcase(each.name, pattern):
             continue
-        if not fnmatchcase(each.name, pattern):
+        fault = name_fault(each.name)
+        if not fault and each.name.startswith(".") and not pattern.startswith("."):
             continue
-        fault = name_fault(each.name) or ("" if each.regular else "it is a link or a device, not a file")
+        fault = fault or ("" if each.regular else "it is a link or a device, not a file")
         if fault:
             findings.append(left_lying(each, fault, fix="Ask the partner to put it there again under a plain name"))
         else:

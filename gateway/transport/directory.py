@@ -159,10 +159,10 @@ class DirectoryTransport:
 
     def _move(self, path: Path, archive: Path, listed: Listed) -> None:
         """Copies into the archive, which may be another file system, without overwriting another file of that name."""
-        target = archive / listed.name
-        if target.exists():
-            target = archive / second_name(listed)
-        with path.open("rb") as source:
+        with path.open("rb") as source, _door(archive):
+            target = archive / listed.name
+            if target.exists():
+                target = archive / second_name(listed)
             self._publish(target, pieces(source, listed.size))
 
     def _publish(self, target: Path, content: Iterable[bytes]) -> None:

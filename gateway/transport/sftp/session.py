@@ -1,6 +1,7 @@
 """An SSH session: the connection, the algorithms, the proof of the host, the login. Never learns a host key."""
 
 import socket
+from contextlib import suppress
 from typing import Any, cast
 
 import paramiko
@@ -106,5 +107,7 @@ class Session(paramiko.Transport):
         return channel
 
     def hang_up(self) -> None:
+        with suppress(OSError):
+            self._tcp.shutdown(socket.SHUT_RDWR)  # Wakes paramiko's reader, which close() would wait for.
         self.close()
         self._tcp.close()  # Transport.close() leaves it open where the negotiation never began.
