@@ -117,8 +117,11 @@ def _record(index: int, source: Source, settings: Settings, new_id: NewId, today
 
 
 def _value_problems(error: ValidationError, model: Any) -> Iterator[Problem]:
-    for each in error.errors(include_url=False, include_input=False):
+    found = error.errors(include_url=False, include_input=False)
+    for each in found:
         path = each["loc"]
+        if each["type"] == "too_short" and any(other["loc"][:-1][: len(path)] == path for other in found):
+            continue  # Pydantic counts only the valid entries of a list; the others have been told.
         if each["type"] == "extra_forbidden":
             yield path, *unknown_key(str(path[-1]), sorted(known_keys(model, path[:-1])))
         else:

@@ -24,6 +24,7 @@ _DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BASIC = frozenset(string.ascii_uppercase + string.digits + " !\"&'()*+,-./:;?=")  # X12 basic character set
 _EXTENDED = _BASIC | frozenset(string.ascii_lowercase + "%@[]_{}\\|<>~^`#$")
+_HOST_KEY = re.compile(r"(^|\s)((ssh-|ecdsa-)[a-z0-9-]+ AAAA[A-Za-z0-9+/]+=*|SHA256:[A-Za-z0-9+/]{43}=?)(\s|$)")
 _TEMPLATE_NAMES = {"isa13", "date", "type"}
 NAME_LENGTH_MAX = 100
 
@@ -77,6 +78,13 @@ def _seconds(value: Any) -> int:
 def _delimiter(value: str) -> str:
     if len(value) != 1 or value.isalnum() or value == " " or not value.isascii():
         raise mistake("a delimiter is one ASCII character, no letter, digit or space", "Leave it out for the usual one")
+    return value
+
+
+def _host_key(value: str) -> str:
+    if not _HOST_KEY.search(value):
+        fix = "Write a line of `ssh-keyscan HOST` whose fingerprint the partner confirmed, or SHA256:... itself"
+        raise mistake("this is neither a public host key nor a SHA256: fingerprint", fix)
     return value
 
 
@@ -266,7 +274,7 @@ class SftpTransport(Section):
     password: Secret | None = None
     key: Secret | None = None
     key_passphrase: Secret | None = None
-    host_keys: Annotated[tuple[NonEmpty, ...], Field(min_length=1)]
+    host_keys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
     inbox: NonEmpty
     outbox: NonEmpty
     archive: str = ""
