@@ -18,7 +18,7 @@ def check(case: Case) -> Iterator[Finding]:
     for where, line in case.authorized_lines():
         number, place = case.number(line), f"{where}.authorization" if line.authorization else "$.authorization"
         named = case.named(line)
-        if not case.buckets:
+        if not case.certified:
             waiting = (
                 "it was asked for and not granted yet" if case.request else "ask for one before this claim goes out"
             )

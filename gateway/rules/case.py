@@ -16,6 +16,7 @@ from gateway.errors import Finding, SettingsInvalid, Severity
 Day = date  # Case has a field of that name.
 
 DISCIPLINES = ("GP", "GO", "GN")
+MEMO = "memo"  # What the ledger calls a bucket of what was asked for.
 READINGS = ("", "total", "per_period")
 PLACEMENTS = ("", "claim", "line")
 
@@ -44,6 +45,8 @@ class Certification(Protocol):
     def ends_on(self) -> date | None: ...
     @property
     def limited(self) -> bool: ...
+    @property
+    def quantity_source(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,11 @@ class Case:
     counted: Collection[tuple[str, Day, str]] = ()
     history: tuple[Claim, ...] = ()
 
+    @property
+    def certified(self) -> list[Certification]:
+        """The buckets without those that only remember what was asked for."""
+        return [each for each in self.buckets if each.quantity_source != MEMO]
+
     def lines(self) -> Iterator[tuple[str, ServiceLine]]:
         """Each line with its JSON path."""
         for index, line in enumerate(self.claim.lines):
@@ -132,8 +140,8 @@ class Case:
         """The buckets that a line may be under: the payer's number decides, else the clinic's own, else any."""
         number = self.number(line)
         if number:
-            return [each for each in self.buckets if each.number.strip() == number]
-        return [each for each in self.buckets if self.authorization in ("", each.authorization)]
+            return [each for each in self.certified if each.number.strip() == number]
+        return [each for each in self.certified if self.authorization in ("", each.authorization)]
 
     def for_procedure(self, line: ServiceLine) -> list[Certification]:
         """Of the named buckets, those for the line's procedure and discipline. A line without one fits any."""
