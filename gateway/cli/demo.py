@@ -85,7 +85,7 @@ def _watch(house: House, *, quiet: bool) -> list[Outcome]:
     until = time.monotonic() + GIVE_UP_S
     with _live(quiet) as show:
         while True:
-            with house.store.transaction(house.everything()) as tx:
+            with house.reading() as tx:
                 outcomes = [_judge(tx, scene, number) for number, scene in enumerate(SCENES, 1)]
                 show(tx, outcomes)
             if not any(each.missing for each in outcomes) or time.monotonic() > until:
@@ -162,7 +162,7 @@ def _screen(tx: Transaction, outcomes: list[Outcome]) -> Any:
 
 
 def _report(house: House, outcomes: list[Outcome], *, as_json: bool) -> int:
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         authorizations = sum(tx.authorizations.counts().values())
         claims = sum(tx.claims.counts().values())
         remittances = len(tx.remittances.list())

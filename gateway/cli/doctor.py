@@ -62,7 +62,7 @@ def _store(settings: Settings) -> Iterator[Check]:
     except GatewayError as error:
         yield Check(name="database", ok=False, what=error.what, fix=error.fix)
         return
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         counts = tx.jobs.counts()
         findings = tx.books.check()
         waiting = len(tx.tasks.list(open=True))

@@ -11,7 +11,7 @@ from gateway.flow.trace import trace as find
 
 def show_trace(house: House, value: str, *, as_json: bool) -> int:
     """1 where no case has this number."""
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         found = find(tx, value)
     if as_json:
         emit([asdict(each) for each in found], "", as_json=True)
@@ -55,7 +55,7 @@ def _detail(detail: dict[str, Any]) -> str:
 
 def show_ledger(house: House, authorization: str, *, as_json: bool) -> int:
     """1 where an invariant of a book is broken, or nothing has this number."""
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         if authorization:
             wanted = [each.id for each in find(tx, authorization) if each.kind == "authorization"]
         else:
@@ -97,7 +97,7 @@ def show_ledger(house: House, authorization: str, *, as_json: bool) -> int:
 
 def show_tasks(house: House, *, as_json: bool) -> int:
     """1 where anything waits."""
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         found = tx.tasks.list(open=True)
     rows = [{"kind": each.kind, "subject": each.subject, "reason": each.reason, "fix": each.fix} for each in found]
     if as_json:

@@ -42,7 +42,7 @@ def take(
 
 def accept(house: House, job: Job) -> None:
     """Takes every good record of a document in; the bad ones are reported in its result."""
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         document = tx.documents.get(job.payload["document"])
     data = house.store.payloads.read(document.payload)
     batch = intake.read_batch(data, job.payload["form"], house.settings, house.store.new_id, house.today)

@@ -120,7 +120,7 @@ class Pickup:
 
     def poll(self) -> int:
         """Picks up what is whole: bytes are stored and a job is queued before anything is thought about them."""
-        with self._house.store.transaction(self._house.everything()) as tx:
+        with self._house.reading() as tx:
             if halted(tx, self._partner.name):
                 return 0
         if self._transport is None:

@@ -37,7 +37,7 @@ class Folder:
         key = f"{path.name}:{stat}"
         form = form_of(path)
         house = self.house
-        with house.store.transaction(house.everything()) as tx:
+        with house.reading() as tx:
             if tx.seen.has(_SOURCE, key):
                 return False
         if form is None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -30,6 +31,10 @@ class House:
 
     def partner(self, name: str) -> Partner:
         return self.settings.partners[name]
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """One state of everything, to look at: keeps nobody waiting."""
+        return self.store.transaction(self.everything(), read_only=True)
 
     def everything(self) -> Scope:
         """The scope of the gateway's own work, which spans clinics; a person's is narrower."""

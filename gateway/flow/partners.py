@@ -54,5 +54,5 @@ class DurableSeen:
         self._partner = partner
 
     def has(self, key: str) -> bool:
-        with self._house.store.transaction(self._house.everything()) as tx:
+        with self._house.reading() as tx:
             return tx.seen.has(self._partner, key)

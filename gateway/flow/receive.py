@@ -54,7 +54,7 @@ REACTIONS: dict[type, Reaction] = {
 
 def receive(house: House, job: Job) -> None:
     """Reads one document and lets every record of it take effect, once."""
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         document = tx.documents.get(job.payload["document"])
     read = list(read_document(house, document))
     wanted = house.partner(document.partner).usage

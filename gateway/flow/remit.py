@@ -8,7 +8,7 @@ from gateway.errors import Finding, Position, Severity
 from gateway.flow.cases import ADJUDICATED, CLAIM_PREFIX, State, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
-from gateway.flow.returning import held, held_by_others
+from gateway.flow.returning import held, shared_visits
 from gateway.ledger import cents, consequences
 from gateway.ledger.consequences import Consequences
 from gateway.ledger.entry import Cause
@@ -107,13 +107,12 @@ def _payment(
     """One claim payment: what it does to the visits that the claim committed, and where the claim stands now."""
     payment = remittance.claims[index]
     stored = tx.claims.get(claim, lock=True)
-    shared = held_by_others(tx, stored.authorization, claim) if stored.authorization else set()
     settlement = settle(
         payment,
         stored.claim,
         held(tx, stored),
         table,
-        shared={visit for _, visit in shared},
+        shared={visit for _, visit in shared_visits(tx, stored)},
         where=f"$.claims[{index}]",
     )
     buckets = sorted({move.standing.bucket.id for move in settlement.moves})

@@ -1,8 +1,12 @@
 """What a claim holds in the units book, read from its entries, and how all of it comes back when it is refused."""
 
+from dataclasses import dataclass
+from datetime import date
+
 from gateway.flow.house import Transaction
 from gateway.ledger import cents
-from gateway.ledger.entry import Cause, Entry
+from gateway.ledger.entry import Bucket, Cause, Entry
+from gateway.ledger.matching import discipline
 from gateway.ledger.settling import withdrawn
 from gateway.ledger.standing import Standing, standing
 from gateway.store import StoredClaim
@@ -19,25 +23,53 @@ def _entries(tx: Transaction, authorization: str) -> list[Entry]:
     return [each for each in tx.books.entries(authorization=authorization) if each.cause.claim]
 
 
-def held_by_others(tx: Transaction, authorization: str, claim: str) -> set[tuple[str, str]]:
-    """The visits (bucket, visit key) that other claims under this authorization hold: a day's visit counts once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherClaim:
+    """Another claim under the same authorization, and the visits that it holds: by key, and by day and discipline."""
+
+    stored: StoredClaim
+    visits: frozenset[tuple[str, str]]  # bucket, visit key
+    days: frozenset[tuple[str, date, str]]  # bucket, date of service, discipline
+
+
+def other_claims(tx: Transaction, authorization: str, claim: str) -> list[OtherClaim]:
+    """What the other claims under this authorization hold: a day's visit counts once, whoever bills it first."""
     buckets = tx.books.buckets(authorization)
     entries = _entries(tx, authorization)
-    others = sorted({entry.cause.claim for entry in entries} - {claim})
-    found = set()
-    for each in others:
-        own = [entry for entry in entries if entry.cause.claim == each]
-        for one in standing(tx.claims.get(each).claim, own, buckets):
-            if one.visit_key and (one.committed or one.consumed):
-                found.add((one.bucket.id, one.visit_key))
-    return found
+    return [
+        _other(tx.claims.get(each), [entry for entry in entries if entry.cause.claim == each], buckets)
+        for each in sorted({entry.cause.claim for entry in entries} - {claim})
+    ]
+
+
+def _other(stored: StoredClaim, entries: list[Entry], buckets: list[Bucket]) -> OtherClaim:
+    holding = [
+        each
+        for each in standing(stored.claim, entries, buckets)
+        if each.visit_key and (each.committed or each.consumed)
+    ]
+    lines = {line.control_number: line for line in stored.claim.lines}
+    return OtherClaim(
+        stored=stored,
+        visits=frozenset((each.bucket.id, each.visit_key) for each in holding),
+        days=frozenset(
+            (each.bucket.id, lines[line].served_on, discipline(lines[line])) for each in holding for line in each.lines
+        ),
+    )
+
+
+def shared_visits(tx: Transaction, stored: StoredClaim) -> set[tuple[str, str]]:
+    """The visits that other claims hold, too: this one alone does not give them back."""
+    if not stored.authorization:
+        return set()
+    return {visit for each in other_claims(tx, stored.authorization, stored.id) for visit in each.visits}
 
 
 def release_claim(tx: Transaction, claim: str, document: str, *, why: str) -> int:
     """Gives back all that a claim has committed and takes its charge out of the money book: it never entered
     adjudication. What another claim of the same day shares stays. Returns the quantity that came back."""
     stored = tx.claims.get(claim)
-    shared = held_by_others(tx, stored.authorization, claim) if stored.authorization else set()
+    shared = shared_visits(tx, stored)
     standing = [each for each in held(tx, stored) if (each.bucket.id, each.visit_key) not in shared]
     balances = tx.books.balances(sorted({each.bucket.id for each in standing}), lock=True)
     cause = Cause(document=document, claim=claim, actor=tx.scope.actor)

@@ -56,6 +56,9 @@ class Desk(Protocol):
     def still_holds(self, house: House, tx: StoreTransaction, stored: Any, plan: Any) -> bool:
         """Whether nothing that the plan rests on has changed since; takes the locks."""
 
+    def wait(self, tx: StoreTransaction, stored: Any, plan: Any) -> None:
+        """Puts the case aside until what it depends on is decided."""
+
     def write(self, tx: StoreTransaction, stored: Any, plan: Any, document: str) -> None:
         """The case's own side of being written: identifiers, ledger."""
 
@@ -80,7 +83,7 @@ def submit(house: House, job: Job) -> None:
     partner = house.partner(job.partner)
     limit = house.settings.work.batch_max
     at = house.clock().replace(tzinfo=None)
-    with house.store.transaction(house.everything()) as tx:
+    with house.reading() as tx:
         stored = desk.waiting(tx, partner.name, limit)
         plans = [desk.plan(house, tx, each) for each in stored]
     prepared = [_prepare(house, desk, partner, each, plan, at) for each, plan in zip(stored, plans, strict=True)]
@@ -124,8 +127,7 @@ def _write(
         if each.state is State.HELD:
             hold(tx, each.stored.id, each.findings)
         elif each.state is State.WAITING:
-            move(tx, each.stored.id, State.WAITING, reason="its authorization is not decided yet")
-            tx.events.add(each.stored.id, "claim.waits_for_authorization")
+            desk.wait(tx, each.stored, each.plan)
         else:
             ready.append(each)
     if not ready:

@@ -11,13 +11,16 @@ from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
 from gateway.errors import Finding, Severity
 from gateway.flow.cases import BILLABLE, UNDECIDED, State
 from gateway.flow.house import House
-from gateway.flow.returning import held_by_others
+from gateway.flow.returning import other_claims
 from gateway.flow.wire import CLAIM
 from gateway.ledger import cents
+from gateway.ledger.certifying import MEMO
 from gateway.ledger.matching import Drawn, commits, draw
 from gateway.rules.case import Case, Policy
 from gateway.settings import Partner
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
+
+_OUT = (State.HELD, State.REJECTED, State.DENIED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +49,17 @@ class ClaimDesk:
         claim = stamped(stored.claim, authorization)
         policy = policy_of(house, claim.payer.id)
         buckets = tx.books.buckets(authorization.id) if authorization else []
-        balances = tx.books.balances([each.id for each in buckets])
+        others = other_claims(tx, authorization.id, stored.id) if authorization else []
         case = Case(
             claim=claim,
             request=authorization.request if authorization else None,
-            buckets=tuple(buckets),
-            balances=balances,
+            buckets=tuple(each for each in buckets if each.quantity_source != MEMO),
+            balances=tx.books.balances([each.id for each in buckets]),
             policy=policy,
             date=house.today,
+            authorization=authorization.id if authorization else "",
+            counted={visit for each in others for visit in each.days},
+            history=tuple(each.stored.claim for each in others if State(each.stored.state) not in _OUT),
         )
         findings = tuple(rules.check(case))
         blocked = any(each.severity is Severity.BLOCK for each in findings)
@@ -95,8 +101,16 @@ class ClaimDesk:
             return True
         if tx.authorizations.get(plan.authorization.id, lock=True).version != plan.authorization.version:
             return False
+        if plan.state is not State.WRITTEN:
+            return True
         policy = policy_of(house, plan.claim.payer.id)
         return _draw(tx, plan.claim, plan.authorization, policy, lock=True) == plan.drawn
+
+    def wait(self, tx: Transaction, stored: StoredClaim, plan: ClaimPlan) -> None:
+        assert plan.authorization is not None, "a claim waits for an authorization"
+        reason = "its authorization is not decided yet"
+        tx.claims.update(stored.id, state=State.WAITING, authorization=plan.authorization.id, reason=reason)
+        tx.events.add(stored.id, "claim.waits_for_authorization", authorization=plan.authorization.id)
 
     def write(self, tx: Transaction, stored: StoredClaim, plan: ClaimPlan, document: str) -> None:
         claim = plan.claim
@@ -144,7 +158,7 @@ def _draw(
         buckets,
         balances,
         authorization=authorization.id,
-        counted=held_by_others(tx, authorization.id, claim.id),
+        counted={visit for each in other_claims(tx, authorization.id, claim.id) for visit in each.visits},
         exempt=policy.exempt_procedures,
     )
 

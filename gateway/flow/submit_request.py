@@ -51,6 +51,9 @@ class RequestDesk:
     def still_holds(self, house: House, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan) -> bool:
         return tx.authorizations.get(stored.id).version == stored.version
 
+    def wait(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan) -> None:
+        raise AssertionError("a request waits for nothing")
+
     def write(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan, document: str) -> None:
         tx.identifiers.add(stored.id, "trn02", plan.request.trace, partner=stored.partner, document=document)
         for line in plan.request.lines:
