@@ -10,7 +10,7 @@ from gateway.domain.decision import Rejection, Review, Span, Trace
 from gateway.errors import Severity
 from gateway.ledger import delivery
 from gateway.ledger.certifying import certify, requested
-from gateway.ledger.entry import Account, balances, violations
+from gateway.ledger.entry import Account, apply, balances, violations
 from gateway.ledger.granting import grants, refusal, window
 from gateway.ledger.states import State, may_become, of_lines
 
@@ -170,18 +170,22 @@ def test_what_remains_is_never_a_grant() -> None:
     assert grant.quantity == visits(12)
 
 
+MARCH, APRIL, MAY = "2026-03-01 2026-03-31", "2026-04-01 2026-04-30", "2026-05-01 2026-05-31"
+ASKED = f"{START} {END}"
+
+
 @pytest.mark.parametrize(
     ("spans", "found", "source"),
     [
-        (["007 2026-03-01 2026-03-31", "AAH 2026-04-01 2026-04-30"], "2026-03-01 2026-03-31", "event DTP*007"),
-        (["007 2026-03-01", "036 2026-03-20", "AAH 2026-04-01 2026-04-30"], "2026-03-01 2026-03-20", "event DTP*007 and DTP*036"),
-        (["007 2026-03-01", "AAH 2026-04-01 2026-04-30"], "2026-04-01 2026-04-30", "event DTP*AAH"),
-        (["472 2026-05-01 2026-05-31", "AAH 2026-04-01 2026-04-30"], "2026-04-01 2026-04-30", "event DTP*AAH"),
-        (["472 2026-05-01 2026-05-31", "102 2026-02-01"], "2026-05-01 2026-05-31", "event DTP*472"),
-        (["102 2026-02-01", "472 2026-05-01"], "2026-03-01 2026-05-31", "requested"),
-        (["007 2026-03-31 2026-03-01"], "2026-03-01 2026-05-31", "requested"),
+        ([f"007 {MARCH}", f"AAH {APRIL}"], MARCH, "event DTP*007"),
+        (["007 2026-03-01", "036 2026-03-20", f"AAH {APRIL}"], "2026-03-01 2026-03-20", "event DTP*007 and DTP*036"),
+        (["007 2026-03-01", f"AAH {APRIL}"], APRIL, "event DTP*AAH"),
+        ([f"472 {MAY}", f"AAH {APRIL}"], APRIL, "event DTP*AAH"),
+        ([f"472 {MAY}", "102 2026-02-01"], MAY, "event DTP*472"),
+        (["102 2026-02-01", "472 2026-05-01"], ASKED, "requested"),
+        (["007 2026-03-31 2026-03-01"], ASKED, "requested"),
     ],
-)  # fmt: skip
+)
 def test_the_window_is_looked_for_in_order(spans: list[str], found: str, source: str) -> None:
     """The order of 2.5."""
     held = tuple(span(*each.split(" ")) for each in spans)
@@ -265,15 +269,8 @@ def _certify(answer_visits: int, key: str, held: dict[str, dict[Account, int]]) 
         key=key,
     )
     for entry in done.entries:
-        held.update(balances([entry]) if not held else _applied(held, entry))
+        held.update(apply(held, entry))
     return done.bucket.id, [each.kind for each in done.entries], len(done.tasks)
-
-
-def _applied(held: dict[str, dict[Account, int]], entry: object) -> dict[str, dict[Account, int]]:
-    from gateway.ledger.entry import Entry, apply
-
-    assert isinstance(entry, Entry)
-    return apply(held, entry)
 
 
 def test_a_second_answer_moves_only_the_difference() -> None:
