@@ -281,6 +281,8 @@ def _sniff(head: bytes, *, last: bool) -> Delimiters | str | None:
     if not usable or repetition in (component, terminator) or parts[12].strip(_BLANKS) < _REPETITION_SINCE.encode():
         repetition = b""
     after = tail[tail.index(terminator) + 1 :]
+    if not after.strip(_BLANKS) and not last:
+        return None  # The line end is not whole yet.
     line_end = after[: len(after) - len(after.lstrip(b"\r\n"))][:2]
     return Delimiters(
         element=element.decode(),

@@ -15,6 +15,7 @@ from gateway.x12.tree import Segment
 
 CODES_SHOWN_MAX = 12
 _DATE_FORMATS = frozenset({"D8", "D6", "DT", "TM", "RD8"})
+_MISSING = "1"  # IK403
 _FORMAT_QUALIFIER, _FORMATTED_DATE = "1250", "1251"  # X12 data elements
 _WORDS_OF_TYPE = {"AN": "text", "ID": "a code", "DT": "a date", "TM": "a time", "R": "a decimal number"}
 
@@ -74,6 +75,16 @@ def check(node: Any, segment: Segment) -> Iterator[Fault]:
     if len(segment.elements) > most and any(any(map(any, each)) for each in segment.elements[most:]):
         what = f"the segment has {len(segment.elements)} elements, the guide knows {most}"
         yield _Place(most + 1).fault("too_many", what, "Leave the rest out", "3")
+    missing: set[int] = set()
+    for fault in _check_each(children, most, segment):
+        if fault.code == _MISSING:
+            missing.add(fault.element)
+        yield fault
+    for rule in node.syntax:
+        yield from (each for each in _check_syntax(rule, segment) if each.element not in missing)
+
+
+def _check_each(children: dict[int, Any], most: int, segment: Segment) -> Iterator[Fault]:
     date_format = ""
     for ordinal in range(1, most + 1):
         child = children.get(ordinal)
@@ -89,8 +100,6 @@ def check(node: Any, segment: Segment) -> Iterator[Fault]:
             if child.data_ele == _FORMAT_QUALIFIER:
                 date_format = components[0]
             yield from _check_simple(child, components, place, date_format)
-    for rule in node.syntax:
-        yield from _check_syntax(rule, children, segment)
 
 
 def _check_repetitions(child: Any, repetitions: tuple[tuple[str, ...], ...], ordinal: int) -> Iterator[Fault]:
@@ -216,7 +225,7 @@ def _form(node: Any) -> str:
     return "Look the value up in the guide"
 
 
-def _check_syntax(rule: list[Any], children: dict[int, Any], segment: Segment) -> Iterator[Fault]:
+def _check_syntax(rule: list[Any], segment: Segment) -> Iterator[Fault]:
     """Notes P, R, E, C and L of X12.6: which elements of a segment go together."""
     kind, *ordinals = rule
     present = [each for each in ordinals if any(map(any, segment.repetitions(each)))]
