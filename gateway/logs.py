@@ -22,6 +22,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _ID = re.compile(r"[a-z]{2}_[A-Za-z0-9_-]{8,40}")  # What store.new_id makes.
 _NAMED = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # An id of the configuration.
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_COUNT_MAX = 10**15
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,40}")
 _PLACE_PART = (
     r"(?:(?:interchange|group|set|segment) [0-9A-Z]{0,5}[0-9]{1,9}"
@@ -43,7 +44,7 @@ def _text(pattern: re.Pattern[str]) -> Shape:
 
 
 def _count(value: object) -> bool:
-    return isinstance(value, int | float)
+    return isinstance(value, int | float) and abs(value) < _COUNT_MAX
 
 
 def _any(*shapes: Shape) -> Shape:

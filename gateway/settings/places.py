@@ -9,7 +9,7 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(
     r"""\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=(.*)$"""
 )
-_PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
+_PART = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))""")
 
 
 class Places:
@@ -72,9 +72,7 @@ def syntax_problem(error: tomllib.TOMLDecodeError) -> tuple[str, int]:
 
 
 def _parts(dotted: str) -> Path:
-    return tuple(
-        match[1] or match[2] or match[3] or "" for match in _PART.finditer(dotted.replace(".", " ")) if match[0]
-    )
+    return tuple(match[1] or match[2] or match[3] or "" for match in _PART.finditer(dotted))
 
 
 def _unclosed(value: str) -> str:

@@ -112,7 +112,7 @@ def _path(value: Any, info: ValidationInfo) -> Path:
     """A relative path starts from the folder that the loader names: its file's, or where the gateway writes."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise mistake("this is no path", "Write a path in quotes")
-    return Path((info.context or {}).get("folder", Path()), Path(value).expanduser())
+    return Path((info.context or {}).get("folder", Path()), value)
 
 
 Npi = Annotated[str, AfterValidator(_npi)]

@@ -38,8 +38,8 @@ class Secret:
             return "" if os.environ.get(place) else f"the environment has no {place}, or it is empty"
         try:
             return "" if self._path(place).read_text().strip("\r\n") else f"the file {place} is empty"
-        except UnicodeDecodeError:
-            return f"the file {place} is not text"
+        except ValueError:
+            return f"the file {place} is not text, or can't be a file's name"
         except OSError as error:
             return f"the file {place} can't be read ({error.strerror})"
 
@@ -54,7 +54,7 @@ class Secret:
         return os.environ[place] if kind == "env" else self._path(place).read_text().strip("\r\n")
 
     def _path(self, place: str) -> Path:
-        return self._folder / Path(place).expanduser()
+        return self._folder / place
 
     @classmethod
     def parse(cls, value: Any, folder: Path = Path()) -> "Secret":

@@ -19,7 +19,7 @@ from gateway.settings.places import Path as KeyPath
 from gateway.settings.places import Places, syntax_problem, where
 from gateway.settings.schema import Clinic, GatewayFile, Organisation, Partner, PayerPolicy
 from gateway.settings.secrets import Secret
-from gateway.settings.words import words
+from gateway.settings.words import mistakes
 
 RULE = "settings"
 CONFIG_VARIABLE = "GATEWAY_CONFIG"
@@ -103,8 +103,9 @@ class _Loading:
 
     def settings(self) -> Settings:
         name = self._file.name
-        document = self._read(self._file, name) or {}
-        gateway = self._valid(GatewayFile, name, document, self._base) if document else None
+        read = self._read(self._file, name)
+        document = read or {}
+        gateway = self._valid(GatewayFile, name, document, self._base) if read is not None else None
         self._tell(agreement.organisation_mistakes(name, document))
         partners, policies = self._partner_files(document)
         if self._findings or gateway is None:
@@ -227,16 +228,12 @@ class _Loading:
         try:
             return model.model_validate(document, context={"folder": folder})
         except ValidationError as error:
-            for each in error.errors(include_url=False, include_input=False):
-                path = tuple(
-                    part for part in each["loc"] if part not in ("directory", "sftp") or each["loc"][0] != "transport"
-                )
-                what, fix = words(each["type"], each["msg"], dict(each.get("ctx", {})), path, model)
+            for path, what, fix in mistakes(error, model):
                 self._find(name, path, what, fix)
             return None
 
-    def _tell(self, mistakes: Iterable[agreement.Mistake]) -> None:
-        for each in mistakes:
+    def _tell(self, found: Iterable[agreement.Mistake]) -> None:
+        for each in found:
             self._find(each.file, each.path, each.what, each.fix)
 
     def _find(self, name: str, path: KeyPath, what: str, fix: str) -> None:

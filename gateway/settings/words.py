@@ -5,7 +5,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from gateway.settings.places import Path
 
@@ -26,12 +26,39 @@ _KINDS = {
 }
 
 
-def words(kind: str, message: str, context: Mapping[str, Any], path: Path, model: type[BaseModel]) -> tuple[str, str]:
-    """What is wrong and how to mend it, for one error that pydantic calls ``kind``."""
+_PATTERNS = {
+    r"^[A-Z]{2}$": "Write the two capitals of the state",
+    r"^[0-9]{5}([0-9]{4})?$": "Write five or nine digits, without a hyphen, in quotes",
+    r"^[0-9]{10}$": "Write ten digits, without spaces or hyphens, in quotes",
+    r"^[0-9]{9}$": "Write nine digits, without a hyphen, in quotes",
+    r"^[0-9A-Z]{2}$": "Write two digits or capitals, in quotes",
+    r"^[0-9A-Z]{1,2}$": "Write one or two digits or capitals, in quotes",
+    r"^[0-9A-Z]{10}$": "Write ten digits or capitals: a 1 and the EIN, or a 9 and an agreed number",
+}
+_TAGS = ("directory", "sftp")  # Pydantic puts the kind of a transport into the path.
+
+
+def mistakes(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Path, str, str]]:
+    """Every mistake as its key path, what is wrong and how to mend it."""
+    found = error.errors(include_url=False, include_input=False)
+    for each in found:
+        place = each["loc"]
+        if each["type"] == "too_short" and any(other["loc"][:-1][: len(place)] == place for other in found):
+            continue  # Pydantic counts only the valid entries of a list; the others have been told.
+        path = tuple(
+            part for position, part in enumerate(place) if place[:position] != ("transport",) or part not in _TAGS
+        )
+        if each["type"] == "extra_forbidden":
+            yield path, *_unknown(str(path[-1]), sorted(known_keys(model, place[:-1])))
+        elif each["type"].startswith("union_tag"):
+            yield (*path, "kind"), *_words(each["type"], each["msg"], each.get("ctx", {}))
+        else:
+            yield path, *_words(each["type"], each["msg"], each.get("ctx", {}))
+
+
+def _words(kind: str, message: str, context: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "mend":
         return str(context["what"]), str(context["fix"])
-    if kind == "extra_forbidden":
-        return _unknown(str(path[-1]), sorted(known_keys(model, path[:-1])))
     if kind == "union_tag_invalid":
         return "there is no such transport", f"Write one of {str(context['expected_tags']).replace(chr(39), chr(34))}"
     if kind in ("literal_error", "enum"):
@@ -54,17 +81,6 @@ def words(kind: str, message: str, context: Mapping[str, Any], path: Path, model
     )
 
 
-_PATTERNS = {
-    r"^[A-Z]{2}$": "Write the two capitals of the state",
-    r"^[0-9]{5}([0-9]{4})?$": "Write five or nine digits, without a hyphen, in quotes",
-    r"^[0-9]{10}$": "Write ten digits, without spaces or hyphens, in quotes",
-    r"^[0-9]{9}$": "Write nine digits, without a hyphen, in quotes",
-    r"^[0-9A-Z]{2}$": "Write two digits or capitals, in quotes",
-    r"^[0-9A-Z]{1,2}$": "Write one or two digits or capitals, in quotes",
-    r"^[0-9A-Z]{10}$": "Write ten digits or capitals: a 1 and the EIN, or a 9 and an agreed number",
-}
-
-
 def nearest(name: str, known: list[str]) -> str:
     """The known name that was probably meant; "" where none is near."""
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), "")
@@ -77,18 +93,18 @@ def _unknown(name: str, known: list[str]) -> tuple[str, str]:
 
 
 def known_keys(model: type[BaseModel], path: Path) -> set[str]:
-    """The names that are known at a path, with those of every transport where the path leads into one."""
+    """The names that are known at a path; in a transport of no known kind, those of every kind."""
     models: list[type[BaseModel]] = [model]
     for part in path:
         if isinstance(part, str):
-            models = [inner for each in models for inner in _inner(each, part)]
+            named = [each for each in models if part in typing.get_args(_annotation(each, "kind"))]
+            models = named or [inner for each in models for inner in _models(_annotation(each, part))]
     return {field.alias or name for each in models for name, field in each.model_fields.items()}
 
 
-def _inner(model: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
-    for field_name, field in model.model_fields.items():
-        if name in (field_name, field.alias):
-            yield from _models(field.annotation)
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    fields = model.model_fields.items()
+    return next((field.annotation for field_name, field in fields if name in (field_name, field.alias)), None)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
