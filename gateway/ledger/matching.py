@@ -70,13 +70,12 @@ def discipline(line: ServiceLine) -> str:
 def visit_key(claim: Claim, line: ServiceLine, bucket: Bucket) -> str:
     """An opaque name of the visit: the authorization (which is one patient's), the date and the discipline.
 
-    A line without a discipline takes the bucket's, else the only one that the claim has on that date.
+    A line without a discipline takes the bucket's, else one that the claim has on that date: it is no visit more.
     """
     words = [discipline(line)] if discipline(line) else list(bucket.modifiers)
     if len(words) != 1:
         words = sorted({discipline(each) for each in claim.lines if each.served_on == line.served_on} - {""})
-    word = words[0] if len(words) == 1 else ""
-    return digest("vi", bucket.authorization, line.served_on.isoformat(), word)
+    return digest("vi", bucket.authorization, line.served_on.isoformat(), words[0] if words else "")
 
 
 def candidates(

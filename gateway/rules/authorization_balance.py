@@ -49,11 +49,11 @@ def _left(case: Case, bucket: Certification) -> int | None:
 
 
 def _word(case: Case, line: ServiceLine, bucket: Certification) -> str:
-    """The discipline that a visit counts under: the line's, else the bucket's, else the day's only one."""
+    """The discipline that a visit counts under: the line's, else the bucket's, else one of that day."""
     words = [discipline(line)] if discipline(line) else list(bucket.modifiers)
     if len(words) != 1:
         words = sorted({discipline(each) for each in case.claim.lines if each.served_on == line.served_on} - {""})
-    return words[0] if len(words) == 1 else ""
+    return words[0] if words else ""
 
 
 def _needed(line: ServiceLine, bucket: Certification) -> int | None:
