@@ -160,7 +160,7 @@ class Bench:
         self.folder, self.clock = folder, Clock()
         self.company = company or Company()
         self.mailroom = Mailroom(folder, self.company, self.clock)
-        self._sent = 0
+        self.documents = 0
 
     def restart(self) -> None:
         self.mailroom.close()
@@ -168,8 +168,8 @@ class Bench:
 
     def send(self, document: str) -> dict[str, str]:
         """Uploads a document and gives back what lies in outbound afterwards: name to text. Empties outbound."""
-        self._sent += 1
-        (self.mailroom.inbound / f"sent_{self._sent}.x12").write_bytes(document.encode())
+        self.documents += 1
+        (self.mailroom.inbound / f"sent_{self.documents}.x12").write_bytes(document.encode())
         self.mailroom.beat()
         return self.fetch()
 

@@ -16,12 +16,12 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS serials (kind TEXT PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS taken (file TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS interchanges (sender TEXT, control_number TEXT, PRIMARY KEY (sender, control_number));
-CREATE TABLE IF NOT EXISTS requests (sender TEXT, trace TEXT, PRIMARY KEY (sender, trace));
+CREATE TABLE IF NOT EXISTS requests (trace TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS certifications (number TEXT PRIMARY KEY, member TEXT NOT NULL, in_force INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS certifications_by_member ON certifications (member);
 CREATE TABLE IF NOT EXISTS claims (
-  sender TEXT, number TEXT, frequency TEXT, payer_number TEXT NOT NULL UNIQUE,
-  settlement TEXT, settled_at REAL NOT NULL, PRIMARY KEY (sender, number, frequency));
+  number TEXT, frequency TEXT, payer_number TEXT NOT NULL UNIQUE,
+  settlement TEXT, settled_at REAL NOT NULL, PRIMARY KEY (number, frequency));
 CREATE TABLE IF NOT EXISTS carried (payee TEXT PRIMARY KEY, cents INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, due_at REAL NOT NULL, published INTEGER NOT NULL DEFAULT 0);
@@ -34,7 +34,6 @@ CREATE TABLE IF NOT EXISTS deeds (id INTEGER PRIMARY KEY, what TEXT NOT NULL);
 class KnownClaim:
     """A claim in adjudication. ``settlement`` is its latest, None where it has none; due at ``settled_at`` (epoch)."""
 
-    sender: str
     number: str
     frequency: str
     settlement: Settlement | None
@@ -47,7 +46,9 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # A killed process loses nothing; a lost machine is no case.
+        self._db.execute(
+            "PRAGMA synchronous = OFF"
+        )  # A killed process loses nothing so; a lost machine is no case here.
         self._db.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -82,12 +83,11 @@ class Memory:
         """False where this sender has used the number before."""
         return self._added("INSERT OR IGNORE INTO interchanges VALUES (?, ?)", sender, control_number)
 
-    def add_request(self, sender: str, trace: str) -> None:
-        self._db.execute("INSERT INTO requests VALUES (?, ?)", (sender, trace))
+    def add_request(self, trace: str) -> None:
+        self._db.execute("INSERT INTO requests VALUES (?)", (trace,))
 
-    def has_request(self, sender: str, trace: str) -> bool:
-        sql = "SELECT 1 FROM requests WHERE sender = ? AND trace = ?"
-        return self._db.execute(sql, (sender, trace)).fetchone() is not None
+    def has_request(self, trace: str) -> bool:
+        return self._db.execute("SELECT 1 FROM requests WHERE trace = ?", (trace,)).fetchone() is not None
 
     def certify(self, number: str, member: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO certifications VALUES (?, ?, 1)", (number, member))
@@ -102,21 +102,21 @@ class Memory:
 
     def add_claim(self, claim: KnownClaim, payer_number: str) -> None:
         kept = None if claim.settlement is None else json.dumps(claim.settlement)
-        row = (claim.sender, claim.number, claim.frequency, payer_number, kept, claim.settled_at)
-        self._db.execute("INSERT INTO claims VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = (claim.number, claim.frequency, payer_number, kept, claim.settled_at)
+        self._db.execute("INSERT INTO claims VALUES (?, ?, ?, ?, ?)", row)
 
-    def has_claim(self, sender: str, number: str, frequency: str) -> bool:
-        sql = "SELECT 1 FROM claims WHERE sender = ? AND number = ? AND frequency = ?"
-        return self._db.execute(sql, (sender, number, frequency)).fetchone() is not None
+    def has_claim(self, number: str, frequency: str) -> bool:
+        sql = "SELECT 1 FROM claims WHERE number = ? AND frequency = ?"
+        return self._db.execute(sql, (number, frequency)).fetchone() is not None
 
     def claim(self, payer_number: str) -> KnownClaim | None:
         """The claim that this company gave a number (REF*F8)."""
-        sql = "SELECT sender, number, frequency, settlement, settled_at FROM claims WHERE payer_number = ?"
+        sql = "SELECT number, frequency, settlement, settled_at FROM claims WHERE payer_number = ?"
         row = self._db.execute(sql, (payer_number,)).fetchone()
         if row is None:
             return None
-        kept = tuple(tuple(each) for each in json.loads(row[3])) if row[3] else None
-        return KnownClaim(row[0], row[1], row[2], kept, row[4])
+        kept = tuple(tuple(each) for each in json.loads(row[2])) if row[2] else None
+        return KnownClaim(row[0], row[1], kept, row[3])
 
     def unsettle(self, payer_number: str) -> None:
         """The claim has been taken back: nothing of it stands any more."""

@@ -107,7 +107,7 @@ class Payer:
             return
         verdicts = []
         for body in group.sets:
-            verdict = self._judge(group, body, work)
+            verdict = self._judge(group, body)
             verdicts.append(verdict)
             if verdict.codes:
                 self._memory.note(did="set_rejected", set=body.control_number, code=verdict.codes[0])
@@ -117,19 +117,19 @@ class Payer:
                 self._adjudicate(group, batch(body), work)
         work.verdicts.append((group, verdicts, []))
 
-    def _judge(self, group: Group, body: Set, work: Work) -> Verdict:
+    def _judge(self, group: Group, body: Set) -> Verdict:
         """Whether a set is taken: whole, not seen before, and not one that a scenario has rejected."""
         codes, faults = strict.set_faults(group, body)
         if not codes:
-            faults = self._requested(body, work) if body.type == "278" else self._claimed(body, work)
+            faults = self._requested(body) if body.type == "278" else self._claimed(body)
             codes = ["5"] if faults else []
         return Verdict(body, tuple(codes), tuple(faults))
 
-    def _requested(self, body: Set, work: Work) -> list[Fault]:
+    def _requested(self, body: Set) -> list[Fault]:
         asked = request(body)
         place = next((n for n, each in enumerate(body.segments, 1) if each[0] == "TRN"), 2)
         about = ("TRN02", asked.trace)
-        if self._memory.has_request(work.sender, asked.trace):
+        if self._memory.has_request(asked.trace):
             self._memory.note(did="refused_again", trace=asked.trace)
             return [Fault(place, body.segments[place - 1][0], "8", "2000E", 2, 0, "127", "I12", about)]
         if scenarios.of(asked.member_id).authorization is Authorization.R999:
@@ -137,11 +137,11 @@ class Payer:
             return [Fault(place, "UM", "8", "2000E", 3, 0, "1365", "I6", about)]
         return []
 
-    def _claimed(self, body: Set, work: Work) -> list[Fault]:
+    def _claimed(self, body: Set) -> list[Fault]:
         faults = []
         for claim in batch(body).claims:
             about = ("CLM01", claim.number)
-            if self._memory.has_claim(work.sender, claim.number, claim.frequency):
+            if self._memory.has_claim(claim.number, claim.frequency):
                 self._memory.note(did="refused_again", claim=claim.number)
                 faults.append(Fault(claim.place, "CLM", "8", "2300", 1, 0, "1028", "I12", about))
             elif scenarios.of(claim.member_id).payment is Payment.R999:
@@ -151,7 +151,7 @@ class Payer:
     def _review(self, group: Group, asked: Request, work: Work) -> None:
         scenario = scenarios.of(asked.member_id)
         memory = self._memory
-        memory.add_request(work.sender, asked.trace)
+        memory.add_request(asked.trace)
         known = lambda number: memory.is_certified(asked.member_id, number)  # noqa: E731
         answers = decisions.decide(asked, scenario, self._company, known)
         if not answers:
@@ -180,10 +180,10 @@ class Payer:
             if rejection:
                 self._memory.note(did="rejected", claim=claim.number, code=rejection)
             else:
-                work.payments += [(group, each) for each in self._settle(claim, number, work)]
+                work.payments += [(group, each) for each in self._settle(claim, number)]
         work.reports.append((group, claims, receipts))
 
-    def _settle(self, claim: BilledClaim, number: str, work: Work) -> list[Remitted]:
+    def _settle(self, claim: BilledClaim, number: str) -> list[Remitted]:
         """Adjudicates a claim that was accepted, once and for all; its payments in order."""
         company, memory = self._company, self._memory
         scenario = scenarios.of(claim.member_id)
@@ -192,7 +192,7 @@ class Payer:
         taken_back, wait = self._take_back(claim, clock)
         delay = max(wait, company.late_s * company.delay_scale if scenario.payment is Payment.LATE else 0.0)
         if claim.frequency == VOID or scenario.payment is Payment.LOST:
-            memory.add_claim(KnownClaim(work.sender, claim.number, claim.frequency, None, clock + delay), number)
+            memory.add_claim(KnownClaim(claim.number, claim.frequency, None, clock + delay), number)
             memory.note(did="voided" if claim.frequency == VOID else "lost", claim=claim.number)
             return [Remitted(payee, delay, "", taken_back)] if taken_back else []
         authorized = bool(claim.authorization) or not memory.is_certified(claim.member_id)
@@ -205,7 +205,7 @@ class Payer:
             delay += company.reversed_s * company.delay_scale
             memory.note(did="corrected", claim=claim.number)
             payments.append(Remitted(payee, delay, "", (adjudication.reverse(earlier), later)))
-        known = KnownClaim(work.sender, claim.number, claim.frequency, settled[-1], clock + delay)
+        known = KnownClaim(claim.number, claim.frequency, settled[-1], clock + delay)
         memory.add_claim(known, number)
         return payments
 
@@ -221,12 +221,12 @@ class Payer:
     # Answering.
 
     def _outgoing(self, work: Work) -> list[Outgoing]:
-        files = self._acknowledged(work)
+        acknowledged = self._acknowledged(work)
         reviews = self._reviews(work)
         reports = self._reports(work)
         payments = self._payments(work)
-        joined = [_joined(files, [each for manner, each in reviews if manner == "with_999"])]
-        files = [*joined[0], *(each for manner, each in reviews if manner != "with_999")]
+        files = _joined(acknowledged, [each for manner, each in reviews if manner == "with_999"])
+        files = [*files, *(each for manner, each in reviews if manner != "with_999")]
         files += _joined(reports, [each for manner, each in payments if manner == "with_277"])
         return [*files, *(each for manner, each in payments if manner != "with_277")]
 

@@ -175,6 +175,9 @@ TESTS: dict[str, tuple[Test, ...]] = {
 
 def _element_faults(body: Set) -> Iterator[Fault]:
     for number, segment in enumerate(body.segments, 1):
+        if segment[0] not in KNOWN[body.type]:
+            yield Fault(number, segment[0][:3], "1")
+            continue
         for element, component, data_element, good, code in TESTS.get(segment[0], ()):
             value = at(segment, element)
             if component:
@@ -247,6 +250,15 @@ ENTITIES = {
     "21": (("1P", "FA", "PR", "2B", "36"), "2010B"),
     "22": (("IL",), "2010C"),
 }
+KNOWN = {  # Every segment of the guide; any other is not recognized.
+    "278": codes(
+        "ST BHT HL NM1 REF N3 N4 PER PRV DMG INS TRN UM DTP HI HSD CRC CL1 CR1 CR2 CR5 CR6 PWK MSG SV1 SV2 SV3 TOO SE"
+    ),
+    "837": codes(
+        "ST BHT NM1 N2 N3 N4 REF PER HL PRV CUR SBR PAT DMG CLM DTP PWK CN1 AMT K3 NTE CR1 CR2 CR3 CRC HI HCP LX SV1 "
+        "SV5 PS1 LIN CTP SVD CAS OI MOA MEA QTY LQ FRM SE"
+    ),
+}
 EVENT_TAGS = codes("HL TRN UM REF DTP HI HSD CRC CL1 CR1 CR2 CR5 CR6 PWK MSG NM1 N3 N4 PER PRV")
 LINE_TAGS = codes("HL TRN UM REF DTP SV1 SV2 SV3 TOO HSD PWK MSG NM1 N3 N4 PER PRV")
 
@@ -296,7 +308,8 @@ def _claim_faults(body: Set) -> Iterator[Fault]:
         if level.code == "20":
             yield from _needs(run, "2010AA", ("NM1", "85"), ("N3", ""), ("N4", ""), ("REF", ""))
         elif level.code == "22":
-            yield from _needs(run, "2010B", ("SBR", ""), ("NM1", "IL"), ("NM1", "PR"))
+            own = (("DMG", ""),) if first(run, "CLM") else ()  # The subscriber is the patient.
+            yield from _needs(run, "2010B", ("SBR", ""), ("NM1", "IL"), ("NM1", "PR"), *own)
         elif level.code == "23":
             yield from _needs(run, "2010CA", ("PAT", ""), ("NM1", "QC"), ("DMG", ""))
         claims += split(run, "CLM")
@@ -329,9 +342,9 @@ def _one_claim_faults(claim: Sequence[Numbered]) -> Iterator[Fault]:
         if at(lx, 1) != str(count):
             yield Fault(number, "LX", "8", "2400", 1, 0, "554", "I12")
         yield from _needs(line, "2400", ("SV1", ""), ("DTP", "472"))
-        own = at(first(line, "REF", "6R") or (), 2)
-        if own and control_numbers[own] > 1:
-            yield Fault(number, "REF", "8", "2400", 2, 0, "127", "I12")
+        for place, own in line:
+            if own[0] == "REF" and at(own, 1) == "6R" and control_numbers[at(own, 2)] > 1:
+                yield Fault(place, "REF", "8", "2400", 2, 0, "127", "I12")
         for place, service in line:
             if service[0] != "SV1":
                 continue

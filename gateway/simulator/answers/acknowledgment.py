@@ -27,14 +27,15 @@ def acknowledge(group: Group, verdicts: Sequence[Verdict], group_codes: Sequence
             body += _error(fault)
         body.append(("IK5", "R" if verdict.codes else "A", *verdict.codes[:5]))
     taken = sum(not verdict.codes for verdict in verdicts)
-    included = at(group.trailer or (), 1) or str(len(group.sets))
+    told = at(group.trailer or (), 1)
+    included = told if told.isdigit() else str(len(group.sets))
     outcome = "A" if taken == len(group.sets) else "P" if taken else "R"
     body.append(("AK9", outcome, included, str(len(group.sets)), str(taken), *group_codes[:5]))
     return body
 
 
 def _error(fault: Fault) -> list[Segment]:
-    segments: list[Segment] = [("IK3", fault.tag, str(fault.segment), fault.loop, fault.code)]
+    segments: list[Segment] = [("IK3", fault.tag, str(fault.segment), fault.loop[:4], fault.code)]
     name, value = fault.about
     if name:
         segments.append(("CTX", composite(name, value)))
