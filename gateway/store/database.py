@@ -37,6 +37,7 @@ REVISIONS = ("0001",)
 
 HEAD = REVISIONS[-1]
 BUSY_TIMEOUT_MS = 30_000
+_ROWS_ARE_COUNTED = {"preserve_rowcount": True}  # Or an INSERT that did nothing does not say so on PostgreSQL.
 POOL_SIZE = 8
 POOL_OVERFLOW_MAX = 16
 POOL_TIMEOUT_S = 30
@@ -209,6 +210,7 @@ def _sqlite(url: sa.URL, *, create: bool) -> sa.Engine:
     engine = sa.create_engine(
         url,
         hide_parameters=True,
+        execution_options=_ROWS_ARE_COUNTED,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW_MAX,
@@ -245,6 +247,7 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg", query=query),
         hide_parameters=True,
+        execution_options=_ROWS_ARE_COUNTED,
         connect_args=connect_args,
         isolation_level="READ COMMITTED",
         pool_size=POOL_SIZE,

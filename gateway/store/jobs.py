@@ -46,7 +46,16 @@ class Job:
 
 _COLUMNS = tuple(jobs.c[name] for name in Job.__dataclass_fields__)
 _ENQUEUE = insert(jobs).on_conflict_do_nothing()
-_LANE = insert(lanes).on_conflict_do_nothing()
+_LANE = (  # Asks first: ON CONFLICT would wait for whoever is just taking or leaving the lane.
+    insert(lanes)
+    .from_select(
+        ["lane", "job"],
+        sa.select(sa.bindparam("new_lane", type_=sa.Text), sa.literal("")).where(
+            ~sa.exists().where(lanes.c.lane == sa.bindparam("new_lane", type_=sa.Text))
+        ),
+    )
+    .on_conflict_do_nothing()
+)
 
 _earlier = jobs.alias("earlier")
 _WAITING = jobs.c.state == "waiting"
@@ -183,7 +192,7 @@ class Jobs:
         if not session.run(_ENQUEUE, values).rowcount:
             return None
         if lane:
-            session.run(_LANE, {"lane": lane})
+            session.run(_LANE, {"new_lane": lane})
         return job
 
     def take(self, node: str, *, kinds: Sequence[str] | None = None, lease_s: int, limit: int = 1) -> list[Job]:
