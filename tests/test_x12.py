@@ -565,6 +565,11 @@ def test_an_835_without_its_first_segment_keeps_the_rest_in_place() -> None:
     assert [loop.id for loop in walked.root.walk()] == ["ST_LOOP", "1000A", "1000B", "2000", "2100"]
 
 
+def test_an_835_is_not_refused_for_an_st03() -> None:
+    text = "ST*835*0001*005010X221A1~TRN*1*T1*1234567890~SE*3*0001~"
+    assert "element.not_used ST03" not in shown(walk(REMITTANCE, text).findings)
+
+
 @pytest.mark.parametrize(
     ("key", "name"),
     [

@@ -51,7 +51,7 @@ class GroupHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetBody:
-    """A set to be sent: ``segments`` are those between ST and SE."""
+    """A set to be sent: ``segments`` are those between ST and SE; ``version`` is ST03, left out where it is ""."""
 
     type: str
     control_number: str

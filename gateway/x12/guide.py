@@ -44,6 +44,7 @@ _SITUATIONAL_LOOPS = {
     "277.5010.X214.xml": ("2000A/2000B/2000C", "2000A/2000B/2000C/2200C", "2000A/2000B/2000C/2000D"),
 }
 _CHILDLESS_LEVELS = {"277.5010.X214.xml": ("2000A/2000B/2000C",)}
+_ST03_TOLERATED = frozenset({"835.5010.X221.A1.xml"})  # Not used there, but no reason to refuse a remittance.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,8 @@ class PyX12Guide:
             _find_path(self._set, path).usage = "S"
         for path in _CHILDLESS_LEVELS.get(name, ()):
             _allow(_find_path(self._set, path).get_first_seg().children[3], "0")
+        if name in _ST03_TOLERATED:
+            self._set.get_first_seg().children[2].usage = "S"
         self._names = dict(_names(self._set, "", ""))
 
     @cached_property
