@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gateway.errors import Finding, SettingsInvalid
+from gateway.rules.case import Policy
 from gateway.settings import Secret, Settings, npi_is_valid, npi_with_check_digit
 from gateway.settings.places import Places
 from gateway.settings.schema import DirectoryTransport, GatewayFile, Partner, PayerPolicy, SftpTransport
@@ -126,6 +127,15 @@ def test_the_shipped_files_show_every_key_with_a_comment(text: str, model: type[
     assert every_key(model) - own - shown == set()
     for transport in (SftpTransport, DirectoryTransport) if model is Partner else ():
         assert set(transport.model_fields) - shown == set()
+
+
+def test_the_rules_understand_every_key_of_a_policy(house: House) -> None:
+    settings = house.load()
+    shipped = Policy.from_plain(settings.policy("SIM01").model_dump(mode="json"))
+    assert (shipped.auth_required, shipped.required_modifiers) == (True, ("GP",))
+    assert (shipped.g1_placement, shipped.late_claim_grace) == ("claim", 90)
+    unknown = Policy.from_plain(settings.policy("OTHER").model_dump(mode="json"))
+    assert (unknown.auth_required, unknown.hsd_reading, unknown.late_claim_grace) == (None, "", None)
 
 
 # Mistakes.

@@ -358,16 +358,18 @@ class Partner(Section):
 
 
 class PayerPolicy(Section):
-    """What one payer asks for. ``hsd`` says how its HSD with a pattern is read: "" leaves it to a person."""
+    """What one payer asks for; None and "" say that it is not known. Rules read it as ``rules.Policy``."""
 
     payer: str
     name: str = ""
     unit: UnitName = "visit"
     service_type: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,2}$")] = "PT"
-    requires_authorization: Flag = True
+    requires_authorization: Flag | None = None
     exempt_procedures: tuple[str, ...] = ()
     required_modifiers: tuple[Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")], ...] = ()
     hsd: Literal["", "total", "per_period"] = ""
+    g1_placement: Literal["", "claim", "line"] = ""
+    late_claim_grace: Annotated[int, Field(strict=True, ge=0, le=3650)] | None = None
     severities: dict[str, Severity] = {}
     source: str = ""
     verified_on: str = ""
