@@ -109,6 +109,8 @@ class Faults:
     without_fstat: bool = False
     crosswise: bool = False  # each two reads or writes are answered the other way round
     silent_login: bool = False
+    silent_subsystem: bool = False
+    stall_at: int | None = None  # a read that begins here or later is never answered
     needs_both: bool = False  # a key and a password
     on_read: Callable[[], None] | None = None  # once, before the first read is answered
 
@@ -180,6 +182,11 @@ class _Login(paramiko.ServerInterface):
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         return self._prove("publickey", key == self.peer.login_key)
 
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        if self.peer.faults.silent_subsystem:
+            self.peer.wait_closed()
+        return super().check_channel_subsystem_request(channel, name)
+
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return codes.OPEN_SUCCEEDED
 
@@ -222,6 +229,8 @@ class _Handle(paramiko.SFTPHandle):
         if faults.on_read:
             action, faults.on_read = faults.on_read, None
             action()
+        if faults.stall_at is not None and offset >= faults.stall_at:
+            self._peer.wait_closed()
         if faults.drop_at is not None and offset >= faults.drop_at:
             faults.drop_at = None
             self._peer.drop()

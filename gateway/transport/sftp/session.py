@@ -71,6 +71,8 @@ class Session(paramiko.Transport):
             what = "the server has only algorithms that are not safe any more: " + "; ".join(lacking or [str(error)])
             fix = "Ask the partner to turn on one that we accept; SHA-1 and CBC can't be turned on here"
             raise PartnerRefused(what, where=where, fix=fix) from error
+        if not self.initial_kex_done:  # start_client() says nothing of its timeout.
+            raise TimeoutError("the server did not answer as SSH servers do")
         self.set_keepalive(self._settings.keepalive_s)
 
     def prove_host(self, pins: list[HostKey], where: str) -> str:
