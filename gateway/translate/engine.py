@@ -12,7 +12,8 @@ from typing import Any, get_args, get_origin
 
 from gateway.domain.plain import hints
 from gateway.errors import GatewayError, Position
-from gateway.translate.lines import Condition, Found, Line, Scope, Values, follow, merged, store
+from gateway.translate.fields import Condition, Found, Scope, Values, follow, merged, store
+from gateway.translate.lines import Line
 from gateway.translate.notation import without_none
 from gateway.x12.tree import Loop, Segment
 
@@ -44,8 +45,9 @@ class Part:
 
     name: str
     kind: str
-    lines: tuple[Line, ...]
     steps: tuple["Line | Part", ...]
+    lines: Mapping[str, Sequence[Line]]  # by tag
+    parts: tuple["Part", ...]
     loop: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
     by: tuple[Condition, ...] = ()  # Without values: compared; see ``_key``.
@@ -54,14 +56,7 @@ class Part:
     number: str = ""
     absent: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
     reads_only: bool = False
-
-    @property
-    def parts(self) -> Iterator["Part"]:
-        return (each for each in self.steps if isinstance(each, Part))
-
-    @property
-    def pack(self) -> Line | None:
-        return next((line for line in self.lines if line.pack), None)
+    pack: Line | None = None  # The line that packs several records of an each into one segment; its only one.
 
     # --- record -> segments ---
 
@@ -114,36 +109,42 @@ class Part:
             inner = follow_values(values, self.of)
             for at, place in _down(loop, self.loop, path):
                 self._read_one(at, place, inner, root, sink)
-                note_place(inner, at, place)
+                if self.of:
+                    note_place(inner, at, place)
             if inner and self.of:
                 put_values(values, self.of, inner)
             return
+        base = values if self.of == RUN else {}
         records = sink if self.of == RUN else []
         for at, place in _down(loop, self.loop, path):
             if self.kind == "group":
-                self._read_one(at, place, merged(values if self.of == RUN else {}, {}), root, records)
+                self._read_one(at, place, merged(base, {}), root, records)
             elif self.loop:
-                own = merged(values if self.of == RUN else {}, {})
+                own = merged(base, {})
                 self._read_one(at, place, own, root, records)
                 own.pop(PLACE, None)
                 note_place(own, at, place)
-                records.append(own)
+                records.append(self._noted(own))
             else:
-                records += self._from_segments(at, place, root)
-        if self.kind == "each":
-            for own in records:
-                if self.when is not None:
-                    self.when.note(own)
-        if records and self.of != RUN:
-            for own in records:
-                store(values, self.of, own, many=True)
-            if self.number:
-                for number, own in enumerate(follow_list(values, self.of), 1):
-                    own[self.number] = number
+                records += map(self._noted, self._from_segments(at, place, root))
+        if self.of != RUN:
+            self._give(records, values)
+
+    def _noted(self, own: Values) -> Values:
+        if self.when is not None:
+            self.when.note(own)
+        return own
+
+    def _give(self, records: Sequence[Values], values: Values) -> None:
+        for own in records:
+            store(values, self.of, own, many=True)
+        if self.number:
+            for number, own in enumerate(records, 1):
+                own[self.number] = number
 
     def _read_one(self, loop: Loop, path: str, values: Values, root: Values, sink: list[Values]) -> None:
         for segment in loop.segments:
-            line = choose(self.lines, segment, path)
+            line = choose(self.lines.get(segment.tag, ()), segment, path)
             if line is not None:
                 line.read(Found(values, root, segment, path))
         for part in self.parts:
@@ -154,7 +155,7 @@ class Part:
     def _from_segments(self, loop: Loop, path: str, root: Values) -> Iterator[Values]:
         """A record for each segment that the part's lines choose (or several, where a segment packs them)."""
         for segment in loop.segments:
-            line = choose(self.lines, segment, path)
+            line = choose(self.lines.get(segment.tag, ()), segment, path)
             if line is None:
                 continue
             found = Found({}, root, segment, path)
@@ -178,20 +179,15 @@ class Part:
                 if own and self.of:
                     put_values(values, self.of, own)
             return
+        base = values if self.of == RUN else {}
         records = sink if self.of == RUN else []
         for inner in self.scopes(scope):
-            own = merged(values if self.of == RUN else {}, {})
+            own = merged(base, {})
             self._carry_one(inner, own, root, records)
             if self.kind == "each":
-                if self.when is not None:
-                    self.when.note(own)
-                records.append(own)
-        if records and self.of != RUN:
-            for own in records:
-                store(values, self.of, own, many=True)
-            if self.number:
-                for number, own in enumerate(follow_list(values, self.of), 1):
-                    own[self.number] = number
+                records.append(self._noted(own))
+        if self.of != RUN:
+            self._give(records, values)
 
     def _carry_one(self, scope: Scope, values: Values, root: Values, sink: list[Values]) -> None:
         for step in self.steps:
@@ -202,9 +198,10 @@ class Part:
 
 
 def choose(lines: Sequence[Line], segment: Segment, path: str) -> Line | None:
-    """The first line that the segment agrees with. Raises GatewayError where lines know the segment by its leading
-    codes, and none of them the code that stands further back: read past it, and the value would mean something else."""
-    known = [line for line in lines if line.chosen_by(segment)]
+    """The first line that the segment agrees with. Raises GatewayError where lines know the segment by its tag and
+    first code, but none of them a code that stands further back: read past it, and a value would mean something else.
+    """
+    known = [line for line in lines if line.knows(segment)]
     for line in known:
         if not line.strange(segment):
             return None if line.ignored else line
@@ -214,25 +211,49 @@ def choose(lines: Sequence[Line], segment: Segment, path: str) -> Line | None:
     raise found.error("the map knows no such code here", known[0].strange(segment))
 
 
-def make(kind: type, values: Values, where: Position | str) -> Any:
-    """The record that the values make; optional records without values are None. Raises GatewayError where a date, an
-    amount or a code that the record cannot do without is missing, and where the record's own checks say no."""
-    arguments: dict[str, Any] = {}
-    where = values.get(PLACE, where)
-    for name, hint, needed in _fields(kind):
-        if name in values:
-            arguments[name] = _fitted(hint, values[name], where)
-        elif needed:
-            arguments[name] = _empty(kind, name, hint, where)
-    try:
-        return kind(**arguments)
-    except AssertionError as error:
-        raise GatewayError(
-            f"the message contradicts itself: {error}", where=where, fix="Ask the sender for a corrected document"
-        ) from error
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes records of values. ``said_in`` names the element that a record's field is written in, such as BPR16."""
+
+    said_in: Mapping[tuple[type, str], str]
+
+    def make(self, kind: type, values: Values, where: Position | str) -> Any:
+        """The record; optional records without values are None. Raises GatewayError where a date, an amount or a code
+        that it cannot do without is missing, and where the record's own checks say no."""
+        arguments: dict[str, Any] = {}
+        where = values.get(PLACE, where)
+        for name, hint, needed in _fields(kind):
+            if name in values:
+                arguments[name] = self._fitted(hint, values[name], where)
+            elif needed:
+                arguments[name] = self._empty(kind, name, hint, where)
+        try:
+            return kind(**arguments)
+        except AssertionError as error:
+            what = f"the {kind.__name__} contradicts itself: {error}"
+            raise GatewayError(what, where=where, fix="Ask the sender for a corrected document") from error
+
+    def _fitted(self, hint: Any, value: Any, where: Position | str) -> Any:
+        hint = without_none(hint)
+        if isinstance(value, list):
+            return tuple(self._fitted(get_args(hint)[0], each, where) for each in value)
+        return self.make(hint, value, where) if isinstance(value, dict) else value
+
+    def _empty(self, kind: type, name: str, hint: Any, where: Position | str) -> Any:
+        if hint is str:
+            return ""
+        if get_origin(hint) is tuple:
+            return ()
+        if is_dataclass(hint):
+            assert isinstance(hint, type)
+            return self.make(hint, {}, where)
+        element = self.said_in.get((kind, name), "its element")
+        what = f"{element} is missing, and a {kind.__name__} cannot do without its {name}"
+        raise GatewayError(what, where=where, fix="Ask the sender for a corrected document")
 
 
 def note_place(values: Values, loop: Loop, path: str) -> None:
+    """Remembers where the record was found, for the errors of ``make``."""
     if values and loop.segments:
         values.setdefault(PLACE, Position(loop=path, segment=loop.segments[0].number, tag=loop.segments[0].tag))
 
@@ -250,35 +271,10 @@ def put_values(values: Values, path: Sequence[str], inner: Values) -> None:
     values[path[-1]] = inner
 
 
-def follow_list(values: Values, path: Sequence[str]) -> list[Values]:
-    held = follow_values(values, path[:-1])[path[-1]]
-    assert isinstance(held, list)
-    return held
-
-
 @cache
 def _fields(kind: type) -> tuple[tuple[str, Any, bool], ...]:
     types = hints(kind)
     return tuple((each.name, types[each.name], each.default is MISSING) for each in fields(kind))
-
-
-def _fitted(hint: Any, value: Any, where: Position | str) -> Any:
-    hint = without_none(hint)
-    if isinstance(value, list):
-        return tuple(_fitted(get_args(hint)[0], each, where) for each in value)
-    return make(hint, value, where) if isinstance(value, dict) else value
-
-
-def _empty(kind: type, name: str, hint: Any, where: Position | str) -> Any:
-    if hint is str:
-        return ""
-    if get_origin(hint) is tuple:
-        return ()
-    if is_dataclass(hint):
-        assert isinstance(hint, type)
-        return make(hint, {}, where)
-    what = f"the message does not say {kind.__name__}.{name}"
-    raise GatewayError(what, where=where, fix="Ask the sender for a document that has it")
 
 
 def _runs(records: Sequence[Any], by: Sequence[Condition]) -> list[list[Any]]:

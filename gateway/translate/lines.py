@@ -1,194 +1,17 @@
 """One line of a map, run three ways: record -> segment, segment -> values, record -> the values that it carries.
 
 A line knows its segment alone: which loop it stands in, and which record comes next, is the engine's business
-(``engine.py``). The notation is described in ``maps.py`` and parsed in ``notation.py``. Values are read into plain
-dictionaries shaped like the record (``{"request": {"payer": {"id": ...}}}``); the first word about a field stands.
+(``engine.py``). The notation is described in ``maps.py`` and parsed in ``notation.py``.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from gateway.errors import GatewayError, Position
-from gateway.translate.forms import Form, plain
+from gateway.errors import GatewayError
+from gateway.translate.fields import Condition, Field, Found, Scope, Slot, Values, follow, merged, store
 from gateway.x12.tree import Repetitions, Segment
 
-Values = dict[str, Any]
 BLANK: Repetitions = (("",),)
-
-
-@dataclass(slots=True)
-class Scope:
-    """Where the builder stands: the record in hand, its run where it stands for several, and its HL."""
-
-    record: Any
-    root: Any
-    run: Sequence[Any] = ()
-    number: int = 1
-    hl: int = 0
-    parent: int = 0
-
-
-@dataclass(slots=True)
-class Found:
-    """Where the reader stands: the values of the record in hand and of the whole message, and the segment's place."""
-
-    values: Values
-    root: Values
-    segment: Segment
-    loop: str
-    taken: int = 0
-
-    def error(self, what: str, element: int = 0, component: int = 0, repetition: int = 0) -> GatewayError:
-        where = Position(
-            loop=self.loop,
-            segment=self.segment.number,
-            tag=self.segment.tag,
-            element=element,
-            component=component,
-            repetition=repetition,
-        )
-        fix = "Ask the sender for a corrected document, or look at the segment in the stored one"
-        return GatewayError(what, where=where, fix=fix)
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of the record in hand, or of the whole message if ``rooted``. ``many`` is a tuple of plain values, of
-    which a plain place takes number ``base``; ``spread`` says how many values this place may hold."""
-
-    path: tuple[str, ...]
-    form: Form
-    rooted: bool = False
-    many: bool = False
-    base: int = 0
-    spread: int = 0
-
-    def value(self, scope: Scope) -> Any:
-        return follow(scope.root if self.rooted else scope.record, self.path)
-
-    def held(self, scope: Scope, index: int) -> list[Any]:
-        """The values that this place writes; ``index`` shifts it along a tuple inside a repetition."""
-        value = self.value(scope)
-        if not self.many:
-            return [] if self.form.is_empty(value) else [value]
-        first = self.base + index
-        return list((value or ())[first:] if self.spread else (value or ())[first : first + 1])
-
-    def written(self, scope: Scope, index: int, where: str) -> list[str]:
-        held = self.held(scope, index)
-        if self.spread and len(held) > self.spread:
-            raise GatewayError(f"{len(held)} values do not fit, {self.spread} do", where=where, fix="Send fewer")
-        try:
-            return [self.form.write(each) for each in held]
-        except ValueError as error:
-            raise GatewayError(
-                f"the field {self} cannot be written: {error}", where=where, fix="Correct it in the record"
-            ) from None
-
-    def put(self, found: Found, text: str, element: int, component: int = 0, repetition: int = 0) -> None:
-        if not text:
-            return
-        try:
-            value = self.form.read(text)
-        except ValueError as error:
-            raise found.error(f"the value cannot be read: {error}", element, component, repetition) from None
-        found.taken += not self.rooted
-        store(found.root if self.rooted else found.values, self.path, value, many=self.many)
-
-    def carry(self, scope: Scope, values: Values, root: Values, index: int, everything: bool) -> None:
-        value = self.value(scope)
-        if self.many:
-            first = self.base + index
-            many = (value or ())[first:] if everything or self.spread else (value or ())[first : first + 1]
-            for each in many:
-                store(values, self.path, self.form.settle(each), many=True)
-        elif not self.form.is_empty(value):
-            store(root if self.rooted else values, self.path, self.form.settle(value), many=False)
-
-    def __str__(self) -> str:
-        return ".".join(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """``{#}``, ``{#hl}``, ``{#parent}`` or ``{#child}``: written by the builder, never read."""
-
-    name: str
-
-    def text(self, scope: Scope) -> str:
-        numbers = {"#": scope.number, "#hl": scope.hl, "#parent": scope.parent, "#child": 0}
-        return str(numbers[self.name])
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """``when field``, ``when not field``, ``when field = value``: says when something is written."""
-
-    path: tuple[str, ...]
-    negated: bool = False
-    values: tuple[str, ...] = ()
-    sets: Any = None  # What the field is where the thing was found, if only one value allows it.
-
-    def holds(self, record: Any) -> bool:
-        value = follow(record, self.path)
-        if self.values:
-            return (value is not None and plain(value) in self.values) != self.negated
-        return (value is not None and value != "" and value != () and value is not False) != self.negated
-
-    def note(self, values: Values) -> None:
-        if self.sets is not None:
-            store(values, self.path, self.sets, many=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One component: literal codes of which the first is written, a field, a counter, or pieces side by side."""
-
-    literals: tuple[str, ...] = ()
-    pieces: tuple[str | Field | Counter, ...] = ()
-    shape: re.Pattern[str] | None = None  # Where there are several pieces.
-
-    @property
-    def fields(self) -> list[Field]:
-        return [piece for piece in self.pieces if isinstance(piece, Field)]
-
-    @property
-    def width(self) -> int:
-        return max((each.spread for each in self.fields), default=0) or 1
-
-    def write(self, scope: Scope, index: int, where: str) -> list[str]:
-        if self.literals:
-            return [self.literals[0]]
-        texts: list[str] = []
-        for piece in self.pieces:
-            if isinstance(piece, Field):
-                written = piece.written(scope, index, where)
-                texts += written if len(self.pieces) == 1 else written or [""]
-            else:
-                texts.append(piece.text(scope) if isinstance(piece, Counter) else piece)
-        if self.shape is None:
-            return texts or [""]
-        held = [bool(each.held(scope, index)) for each in self.fields]
-        if any(held) and not all(held):
-            raise GatewayError("one half of the value is missing", where=where, fix="Give both, or neither")
-        return ["".join(texts) if all(held) else ""]
-
-    def read(self, texts: Sequence[str], found: Found, element: int, component: int, repetition: int) -> None:
-        """``texts`` are the components from this slot on, as many as it is wide."""
-        if self.shape is None:
-            for piece in self.fields:
-                for text in texts:
-                    piece.put(found, text, element, component, repetition)
-            return
-        if not texts[0]:
-            return
-        match = self.shape.fullmatch(texts[0])
-        if match is None:
-            raise found.error("the value has another shape than expected", element, component, repetition)
-        for piece, text in zip(self.fields, match.groups(), strict=True):
-            piece.put(found, text, element, component, repetition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +20,19 @@ class Element:
 
     at: int  # counted from 1
     slots: tuple[Slot, ...]
+    literals: tuple[tuple[int, tuple[str, ...]], ...] = ()  # component, codes
+    constant: Repetitions | None = None  # where there are only literals
     repeats: bool = False
     width: int = 1
 
     def write(self, out: list[Repetitions], shift: int, scope: Scope, index: int, tag: str) -> None:
+        if self.constant is not None:
+            out[self.at + shift - 1] = self.constant
+            return
         where = f"{tag}{self.at + shift:02}"
+        if len(self.slots) == 1 and not self.repeats:
+            out[self.at + shift - 1] = (tuple(self.slots[0].write(scope, index, where)),)
+            return
         texts = [slot.write(scope, index, where) for slot in self.slots]
         if self.repeats:
             out[self.at + shift - 1] = tuple((text,) for text in texts[0])
@@ -214,6 +45,8 @@ class Element:
         out[self.at + shift - 1] = (tuple(components),)
 
     def read(self, found: Found, shift: int) -> None:
+        if self.constant is not None:
+            return
         element = self.at + shift
         if self.repeats:
             for repetition, components in enumerate(found.segment.repetitions(element), 1):
@@ -228,12 +61,10 @@ class Element:
 
     def agrees(self, segment: Segment, shift: int, *, may_lack: bool) -> bool:
         """Whether the literal components stand there; ``may_lack`` lets an empty place pass."""
-        element, component = self.at + shift, 1
-        for slot in self.slots:
-            held = segment.at(element, component)
-            if slot.literals and held not in slot.literals and not (may_lack and not held):
+        for component, codes in self.literals:
+            held = segment.at(self.at + shift, component)
+            if held not in codes and not (may_lack and not held):
                 return False
-            component += slot.width
         return True
 
     def carried(self) -> Iterator[Field]:
@@ -256,9 +87,6 @@ class Spread:
     def read(self, found: Found, shift: int) -> None:
         for element in range(self.at + shift, self.at + shift + self.width):
             self.field.put(found, found.segment.at(element), element)
-
-    def agrees(self, segment: Segment, shift: int, *, may_lack: bool) -> bool:
-        return True
 
     def carried(self) -> Iterator[Field]:
         yield self.field
@@ -308,9 +136,6 @@ class Group:
                     if choice.when is not None and found.taken > before:
                         choice.when.note(found.values)
                     break
-
-    def agrees(self, segment: Segment, shift: int, *, may_lack: bool) -> bool:
-        return True
 
     def carried(self) -> Iterator[Field]:
         for choice in self.choices:
@@ -367,9 +192,6 @@ class Bracket:
             if self.records:
                 store(found.values, self.records, inner.values, many=True)
 
-    def agrees(self, segment: Segment, shift: int, *, may_lack: bool) -> bool:
-        return True
-
     def carried(self) -> Iterator[Field]:
         for element in self.elements:
             yield from element.carried()
@@ -380,7 +202,7 @@ Node = Element | Spread | Group | Bracket
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One segment of a map. ``leading`` counts the nodes whose literals choose it, those before the first field."""
+    """One segment of a map; it is known by its tag and, ``by_code``, by the literal codes of its first element."""
 
     text: str
     tag: str
@@ -393,12 +215,10 @@ class Line:
     ignored: bool = False
     child_at: int = 0  # the element of {#child}
     opens_level: bool = False
-    leading: int = 0
-    fields: tuple[Field, ...] = field(default=())
-
-    @property
-    def pack(self) -> Bracket | None:
-        return next((each for each in self.nodes if isinstance(each, Bracket) and each.packs), None)
+    by_code: bool = False
+    coded: tuple[Element, ...] = ()  # the elements with literals
+    fields: tuple[Field, ...] = ()
+    pack: Bracket | None = None
 
     def build(self, scope: Scope) -> Iterator[Segment]:
         if self.read_only or self.ignored or (self.when is not None and not self.when.holds(scope.record)):
@@ -422,16 +242,14 @@ class Line:
             out.pop()
         return Segment(self.tag, tuple(out))
 
-    def chosen_by(self, segment: Segment) -> bool:
-        return segment.tag == self.tag and all(
-            each.agrees(segment, 0, may_lack=False) for each in self.nodes[: self.leading]
-        )
+    def knows(self, segment: Segment) -> bool:
+        return segment.tag == self.tag and (not self.by_code or self.coded[0].agrees(segment, 0, may_lack=False))
 
     def strange(self, segment: Segment) -> int:
         """The element whose literal the segment contradicts; 0 if it agrees with all of them."""
-        for node in self.nodes[self.leading :]:
-            if not node.agrees(segment, 0, may_lack=True):
-                return node.at
+        for element in self.coded:
+            if not element.agrees(segment, 0, may_lack=True):
+                return element.at
         return 0
 
     def read(self, found: Found) -> None:
@@ -478,35 +296,3 @@ class Line:
                     each.carry(scope, values, root, 0, everything)
         if self.when is not None:
             self.when.note(values)
-
-
-def follow(record: Any, path: Sequence[str]) -> Any:
-    """The value at a path of field names; None where a record on the way is missing."""
-    for name in path:
-        if record is None:
-            return None
-        record = getattr(record, name)
-    return record
-
-
-def store(values: Values, path: Sequence[str], value: Any, *, many: bool) -> None:
-    """Puts a value where its field is; the first one stands, but a tuple's are collected."""
-    for name in path[:-1]:
-        values = values.setdefault(name, {})
-    if many:
-        values.setdefault(path[-1], []).append(value)
-    else:
-        values.setdefault(path[-1], value)
-
-
-def merged(under: Values, over: Values) -> Values:
-    """Both, as a copy; ``over`` wins."""
-    copy = {name: merged(value, {}) if isinstance(value, dict) else _copied(value) for name, value in under.items()}
-    for name, value in over.items():
-        mine = copy.get(name)
-        copy[name] = merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return copy
-
-
-def _copied(value: Any) -> Any:
-    return list(value) if isinstance(value, list) else value

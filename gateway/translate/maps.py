@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from gateway import resources
-from gateway.errors import Finding, SettingsInvalid
-from gateway.translate.engine import RUN, Part, Written, make
+from gateway.errors import Finding, GatewayError, Position, SettingsInvalid
+from gateway.translate.engine import RUN, Maker, Part, Written
+from gateway.translate.fields import Condition, Scope, Values
 from gateway.translate.forms import Misfit, from_plain_text
-from gateway.translate.lines import Condition, Line, Scope, Values
+from gateway.translate.lines import Element, Line
 from gateway.translate.notation import Binder, Mistake, resolve
 from gateway.x12.tree import Loop, Segment
 
 RULE = "map"
+EVERYWHERE = Position()
 TOP_KEYS = {"guide", "record", "segments", "codes", "part", "each", "group"}
 PART_KEYS = {"loop", "of", "by", "when", "number", "absent", "segments", "only"}
 
@@ -33,6 +35,7 @@ class Map:
     guide: str
     record: type
     whole: Part
+    maker: Maker
 
     def build(self, record: Any) -> list[Segment]:
         """The segments between ST and SE. Raises GatewayError for a value that the wire has no room or code for."""
@@ -41,17 +44,25 @@ class Map:
         self.whole.build(Scope(record, record), out)
         return out.finish()
 
-    def read(self, root: Loop) -> Any:
-        """The record in the loops of one set. Raises GatewayError, with the place, for a value that cannot be read."""
+    def read(self, root: Loop, place: Position = EVERYWHERE) -> Any:
+        """The record in the loops of one set. Raises GatewayError, with the place, for a value that cannot be read.
+
+        ``place`` is that of the set; the error adds loop, segment and element.
+        """
         values: Values = {}
-        self.whole.read(root, "", values, values, [])
-        return make(self.record, values, "the transaction set")
+        try:
+            self.whole.read(root, "", values, values, [])
+            return self.maker.make(self.record, values, EVERYWHERE)
+        except GatewayError as error:
+            if isinstance(error.where, Position):
+                error.where = replace(error.where, interchange=place.interchange, group=place.group, set=place.set)
+            raise
 
     def on_wire(self, record: Any) -> Any:
         """The record as far as its message carries it: what a reader of that message knows."""
         values: Values = {}
         self.whole.carry(Scope(record, record), values, values, [])
-        return make(self.record, values, "the record")
+        return self.maker.make(self.record, values, f"a record of {self.name}")
 
 
 @cache
@@ -76,7 +87,7 @@ def compile_map(name: str, text: str, file: str) -> Map:
             fix="Mend them",
             findings=tuple(compiler.findings),
         )
-    return Map(name, spec["guide"], whole[0], whole[1])
+    return Map(name, spec["guide"], whole[0], whole[1], Maker(compiler.said_in))
 
 
 class _Compiler:
@@ -89,6 +100,7 @@ class _Compiler:
         self.findings: list[Finding] = []
         self.parts: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self.called: set[str] = set()
+        self.said_in: dict[tuple[type, str], str] = {}
 
     def compile(self) -> tuple[type, Part] | None:
         self._check_keys("", self.spec, TOP_KEYS)
@@ -135,12 +147,14 @@ class _Compiler:
                 steps.append(step)
         if not steps:
             self._note("a part needs segments", header)
+        lines = [step for step in steps if isinstance(step, Line)]
         when = self._condition(table.get("when", ""), binder, header)
         return Part(
             name=name,
             kind=kind,
-            lines=tuple(self._own_lines(steps)),
             steps=tuple(steps),
+            lines={tag: [line for line in lines if line.tag == tag] for tag in {line.tag for line in lines}},
+            parts=tuple(step for step in steps if isinstance(step, Part)),
             loop=loop,
             of=of,
             by=tuple(self._by(table.get("by", ()), binder, header)),
@@ -148,14 +162,14 @@ class _Compiler:
             number=table.get("number", ""),
             absent=dict(self._absent(table.get("absent", {}), binder, header)),
             reads_only=table.get("only", "") == "read",
+            pack=next((line for line in lines if line.pack), None),
         )
-
-    def _own_lines(self, steps: list[Line | Part]) -> list[Line]:
-        return [step for step in steps if isinstance(step, Line)]
 
     def _step(self, text: str, binder: Binder, calls: tuple[str, ...]) -> Line | Part:
         if not text.startswith("@"):
-            return binder.line(text)
+            line = binder.line(text)
+            self._remember(line, binder)
+            return line
         name, asked = binder.condition(text[1:])
         if name not in self.parts:
             raise Mistake(f"there is no part {name}")
@@ -167,6 +181,13 @@ class _Compiler:
         if part.pack is not None and (part.kind != "each" or len(part.steps) > 1):
             raise Mistake(f"the part {name} packs records, so it must be an each with that one line")
         return part if asked is None else replace(part, asked=asked)
+
+    def _remember(self, line: Line, binder: Binder) -> None:
+        for node in line.nodes:
+            if isinstance(node, Element):
+                for each in node.carried():
+                    owner, _ = resolve(binder.root if each.rooted else binder.record, each.path[:-1])
+                    self.said_in.setdefault((owner, each.path[-1]), f"{line.tag}{node.at:02}")
 
     def _of(self, name: str, kind: str, table: Mapping[str, Any], outer: Binder, header: str) -> tuple[str, ...]:
         text = table.get("of", "" if kind == "part" else name)

@@ -10,8 +10,9 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from gateway.domain.plain import hints
+from gateway.translate.fields import Anything, Condition, Counter, Field, Slot
 from gateway.translate.forms import Misfit, form_for, from_plain_text
-from gateway.translate.lines import Bracket, Choice, Condition, Counter, Element, Field, Group, Line, Node, Slot, Spread
+from gateway.translate.lines import Bracket, Choice, Element, Group, Line, Node, Spread
 
 FIELD = re.compile(r"\{(/?)([a-z_][a-z_0-9]*(?:\.[a-z_][a-z_0-9]*)*)(?::([a-z][a-z_]*\??))?(?:([*:^])([0-9]+))?\}")
 COUNTER = re.compile(r"\{(#|#hl|#parent|#child)\}")
@@ -59,8 +60,10 @@ class Binder:
             ignored=ignored,
             child_at=next((at for at, counter in counters if counter == "#child"), 0),
             opens_level=any(counter == "#hl" for _, counter in counters),
-            leading=_leading(nodes),
+            coded=tuple(node for node in nodes if isinstance(node, Element) and node.literals),
+            by_code=_is_known_by_code(nodes),
             fields=fields,
+            pack=next((node for node in nodes if isinstance(node, Bracket) and node.packs), None),
         )
         self._check(line)
         return line
@@ -97,6 +100,8 @@ class Binder:
         return resolve(self.root if rooted else self.record, path)
 
     def _check(self, line: Line) -> None:
+        if "{_}" in line.text and not line.read_only:
+            raise Mistake("{_} can only be read past; begin the line with <")
         if line.repeated and len({each.path for each in line.fields if each.many}) != 1:
             raise Mistake("a line with + needs one field that holds several values")
         for each in line.fields:
@@ -129,7 +134,14 @@ class Binder:
     def _element(self, text: str, at: int) -> Element:
         alone = FIELD.fullmatch(text)
         slots = tuple(self._slot(part) for part in split(text, ":"))
-        return Element(at, slots, repeats=bool(alone and alone[4] == "^"))
+        literals, component = [], 1
+        for slot in slots:
+            if slot.literals:
+                literals.append((component, slot.literals))
+            component += slot.width
+        only = all(slot.literals for slot in slots)
+        constant = (tuple(slot.literals[0] for slot in slots),) if only else None
+        return Element(at, slots, tuple(literals), constant, repeats=bool(alone and alone[4] == "^"))
 
     def _elements(self, text: str) -> tuple[tuple[Element, ...], int]:
         texts = split(text, "*")
@@ -168,7 +180,7 @@ class Binder:
     def _slot(self, text: str) -> Slot:
         if "{" not in text:
             return Slot(literals=tuple(text.split("/")) if text else ())
-        pieces: list[str | Field | Counter] = []
+        pieces: list[str | Field | Counter | Anything] = []
         shape, at = "", 0
         for match in re.finditer(r"\{[^{}]*\}", text):
             between = text[at : match.start()]
@@ -176,6 +188,11 @@ class Binder:
                 pieces.append(between)
             shape += re.escape(between)
             named, counter = FIELD.fullmatch(match[0]), COUNTER.fullmatch(match[0])
+            if match[0] == "{_}":
+                pieces.append(Anything())
+                shape += ".*"
+                at = match.end()
+                continue
             if named is not None:
                 pieces.append(self._field(named))
             elif counter is not None:
@@ -187,7 +204,9 @@ class Binder:
         if at < len(text):
             pieces.append(text[at:])
             shape += re.escape(text[at:])
-        return Slot(pieces=tuple(pieces), shape=re.compile(shape) if len(pieces) > 1 else None)
+        fields = tuple(piece for piece in pieces if isinstance(piece, Field))
+        width = max((each.spread for each in fields), default=0) or 1
+        return Slot((), tuple(pieces), re.compile(shape) if len(pieces) > 1 else None, fields, width)
 
     def _field(self, match: re.Match[str]) -> Field:
         rooted, path = bool(match[1]), tuple(match[2].split("."))
@@ -249,13 +268,9 @@ def split(text: str, mark: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _leading(nodes: tuple[Node, ...]) -> int:
-    for count, node in enumerate(nodes):
-        if not isinstance(node, Element) or node.slots[0].fields:
-            return count
-        if any(slot.fields for slot in node.slots):
-            return count + 1  # HI*ABK:{diagnoses}: the qualifier before the field chooses the line.
-    return len(nodes)
+def _is_known_by_code(nodes: tuple[Node, ...]) -> bool:
+    """Whether the first element, before any field, names what the segment is about: REF*G1, DTP*472, HI*ABK."""
+    return bool(nodes) and isinstance(nodes[0], Element) and nodes[0].at == 1 and bool(nodes[0].slots[0].literals)
 
 
 def _counters(nodes: tuple[Node, ...]) -> Iterator[tuple[int, str]]:
