@@ -67,7 +67,12 @@ class Stage:
         shipped = (resources.folder("conf") / "gateway.toml").read_text()
         organisations = shipped[shipped.index("[[organisations]]") :]
         options = {"threads": 3, "lease_s": 30, "poll_s": 0.05, **work}
-        database = 'database = "env:GATEWAY_DATABASE_URL"\n' if self._database else ""
+        database = ""
+        if self._database:
+            secret = self.folder / "conf" / "database-url"
+            secret.write_text(f"{self._database}\n")
+            secret.chmod(0o600)
+            database = 'database = "file:database-url"\n'
         self.config.write_text(
             f'node = "stage"\ndata = "../var"\npartners = "../trading_partners"\n{database}\n'
             f'[intake]\nfolder = "../intake"\nevery_s = 0.2\n\n'
@@ -98,8 +103,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        shown = {**os.environ, "GATEWAY_CONFIG": str(self.config)}
-        return {**shown, "GATEWAY_DATABASE_URL": self._database} if self._database else shown
+        return {**os.environ, "GATEWAY_CONFIG": str(self.config)}
 
     def upgrade(self) -> None:
         """Makes the database."""

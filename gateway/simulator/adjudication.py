@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.simulator.company import Company
 from gateway.simulator.documents import BilledClaim, BilledLine, cents, money
 from gateway.simulator.scenarios import Payment, Scenario
-from gateway.simulator.wire import Segment, at, codes
+from gateway.simulator.wire import Segment, at, codes, composite, parts
 
 Settlement = tuple[Segment, ...]
 
@@ -74,7 +74,7 @@ def settle(claim: BilledClaim, scenario: Scenario, company: Company, *, authoriz
 
 def _paid(claim: BilledClaim, company: Company, percent: int) -> list[SettledLine]:
     """Every line at the contract's rate; the patient's share is a copay on the first line, or coinsurance on each."""
-    copay = company.token("", claim.number)[0] < "I"  # About one claim in three.
+    copay = company.token("", claim.member_id)[0] < "I"  # About one member in three: what a plan pays is the plan's.
     lines = []
     for place, line in enumerate(claim.lines):
         lines.append(_allowed(line, line.charge * percent // 100, company, copay=copay, first=not place))
@@ -157,7 +157,16 @@ def _service(line: SettledLine) -> list[Segment]:
     billed = line.billed
     changed = billed.units if cents(line.units) != cents(billed.units) else ""
     body: list[Segment] = [
-        ("SVC", billed.procedure, money(billed.charge), money(line.paid), "", line.units, "", changed),
+        (
+            "SVC",
+            composite(*parts(billed.procedure)[:6]),
+            money(billed.charge),
+            money(line.paid),
+            "",
+            line.units,
+            "",
+            changed,
+        ),
     ]
     if billed.served_on == billed.served_to:
         body.append(("DTM", "472", billed.served_on))
