@@ -7,6 +7,7 @@ or 277CA; what it takes it decides exactly once.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 
 from gateway.simulator import adjudication, decisions, scenarios, strict
@@ -152,7 +153,7 @@ class Payer:
         scenario = scenarios.of(asked.member_id)
         memory = self._memory
         memory.add_request(asked.trace)
-        known = lambda number: memory.is_certified(asked.member_id, number)  # noqa: E731
+        known = partial(memory.is_certified, asked.member_id)
         answers = decisions.decide(asked, scenario, self._company, known)
         if not answers:
             memory.note(did="lost", trace=asked.trace)
