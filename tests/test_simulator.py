@@ -424,6 +424,21 @@ def test_what_cannot_be_read_is_kept_and_holds_nothing_up(bench: Bench) -> None:
     assert len([*(bench.folder / "archive").iterdir()]) == 5
 
 
+def test_an_upload_that_is_taken_back_or_still_open_holds_nothing_up(tmp_path: Path, bench: Bench) -> None:
+    def is_open(path: Path) -> bool:
+        if path.name == "back.x12":
+            path.unlink()
+        return path.name == "open.x12"
+
+    mailroom = Mailroom(tmp_path / "other", Company(), bench.clock, is_open)
+    for name in ("back.x12", "open.x12", "sent.x12"):
+        (mailroom.inbound / name).write_text(requests(1, request("A1-PAID-0001")))
+    mailroom.beat()
+    mailroom.close()
+    assert [path.name for path in mailroom.inbound.iterdir()] == ["open.x12"]
+    assert sorted(path.name for path in mailroom.outbound.iterdir()) == ["278_000002.x12", "999_000001.x12"]
+
+
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of outside files is not beside the checkout")
 def test_official_requests_and_claims_are_taken_and_answered_well(tmp_path: Path) -> None:
     index = [line.split("\t") for line in (CORPUS / "INDEX.tsv").read_text("utf-8").splitlines()]

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Mailroom:
 
     def beat(self) -> int:
         """Takes what has come, sends what is due; the number of files moved either way."""
-        arrived = [self._accept(path) for path in self._arrivals()]
+        arrived = [archived for path in self._arrivals() if (archived := self._accept(path))]
         for archived in arrived:
             self._deal_with(archived)
         return len(arrived) + self._publish()
@@ -59,16 +60,23 @@ class Mailroom:
     # Taking.
 
     def _arrivals(self) -> list[Path]:
+        whole = []
         with os.scandir(self.inbound) as found:
-            whole = [each for each in found if each.is_file() and not each.name.endswith(UNFINISHED)]
-            ordered = sorted(whole, key=lambda each: (each.stat().st_mtime_ns, each.name))
-        return [Path(each.path) for each in ordered if not self._is_open(Path(each.path))]
+            for each in found:
+                with suppress(FileNotFoundError):  # Its partner took it back.
+                    if each.is_file() and not each.name.endswith(UNFINISHED):
+                        whole.append((each.stat().st_mtime_ns, each.name))
+        paths = [self.inbound / name for _, name in sorted(whole)]
+        return [path for path in paths if not self._is_open(path)]
 
-    def _accept(self, path: Path) -> Path:
-        """Into the archive, under a serial number: a partner may use a name again."""
+    def _accept(self, path: Path) -> Path | None:
+        """Into the archive, under a serial number: a partner may use a name again, or take a file back (None)."""
         plain = re.sub(r"[^A-Za-z0-9._-]", "_", path.name)[-100:]
         target = self._archive / f"{self._memory.next_serial('archive'):08}_{plain}"
-        path.rename(target)
+        try:
+            path.rename(target)
+        except FileNotFoundError:
+            return None
         return target
 
     def _deal_with(self, archived: Path) -> None:
