@@ -123,6 +123,110 @@ def claims(draw: st.DrawFn) -> Json:
 records = st.one_of(authorizations(), claims())
 
 
+_PERSON: Json = {
+    "last_name": "Quillon",
+    "first_name": "Basil",
+    "middle_name": "T",
+    "suffix": "JR",
+    "born": "1950-06-07",
+    "sex": "male",
+    "address": {"line": "1 Elm", "line2": "Flat 2", "city": "Ely", "state": "NY", "postal_code": "10001-2222"},
+}
+_SHARED: Json = {
+    "organisation": "northside",
+    "clinic": "downtown",
+    "payer": "SIM01",
+    "patient": {**_PERSON, "relationship": "other"},
+    "policy_holder": {**_PERSON, "member_id": "M1234", "group_number": "G1"},
+    "diagnoses": ["M54.50", "M62.830"],
+    "place_of_service": "12",
+    "onset_on": "2026-01-10",
+    "accident": {"kind": "auto", "happened_on": "2026-01-09", "state": "NY"},
+}
+_PROVIDER: Json = {
+    "last_name": "Marrow",
+    "first_name": "Ines",
+    "middle_name": "K",
+    "npi": "1000000020",
+    "taxonomy": "225100000X",
+}
+_PLACE: Json = {"name": "Elm Hospital", "npi": "1000000038", "address": _PERSON["address"]}
+FULL_AUTHORIZATION: Json = {
+    "type": "authorization",
+    "client_ref": "A-FULL",
+    **_SHARED,
+    "kind": "extension",
+    "previous_number": "CERT1",
+    "administrative_reference": "REF1",
+    "service_type": "AE",
+    "level": "urgent",
+    "starts_on": "2026-03-01",
+    "ends_on": "2026-04-30",
+    "days": 20,
+    "lines": [
+        {
+            "procedure": "97110",
+            "modifiers": ["GP", "KX"],
+            "units": 8,
+            "starts_on": "2026-03-02",
+            "ends_on": "2026-03-30",
+        },
+        {"procedure": "97150", "hours": "1.5", "starts_on": "2026-03-02"},
+    ],
+    "providers": [
+        {"role": "service", **_PROVIDER, "phone": "(555) 010-0300", "address": _PERSON["address"]},
+        {"role": "ordering", **_PROVIDER},
+        {"role": "referring", **_PROVIDER},
+        {"role": "primary_care", **_PROVIDER},
+        {"role": "facility", **_PLACE},
+    ],
+    "contact": {"name": "Front Desk", "phone": "5550100301", "fax": "5550100302", "email": "desk@northside.example"},
+    "note": "Please review before 1 April.",
+    "delay_reason": "11",
+    "attachments": [
+        {"report_type": "08", "transmission": "FX", "control_number": "AT1", "description": "Plan of care"}
+    ],
+}
+FULL_CLAIM: Json = {
+    "type": "claim",
+    "client_ref": "C-FULL",
+    **_SHARED,
+    "frequency": "replacement",
+    "payer_claim_number": "PCN1",
+    "authorization": "CERT1",
+    "referral": "RF1",
+    "filing": "MB",
+    "charge": 133,
+    "patient_paid": "10.50",
+    "rendering": _PROVIDER,
+    "referring": _PROVIDER,
+    "facility": _PLACE,
+    "attachments": [{"report_type": "08", "transmission": "EL", "control_number": "AT1"}],
+    "lines": [
+        {
+            "procedure": "97110",
+            "modifiers": ["GP", "CQ", "KX", "59"],
+            "charge": "92.00",
+            "units": 2,
+            "served_on": "2026-03-05",
+            "pointers": [2, 1],
+            "minutes": {"therapist": 10, "assistant": 20},
+        },
+        {"procedure": "97140", "charge": 41, "units": 1, "served_on": "2026-03-06", "authorization": "CERT2"},
+    ],
+    "other_coverages": [
+        {
+            "payer_id": "OTH01",
+            "payer_name": "OTHER PLAN",
+            "sequence": "secondary",
+            "holder": {**_PERSON, "member_id": "O1"},
+            "relationship": "spouse",
+            "filing": "CI",
+        }
+    ],
+}
+
+
 def without(record: Json, path: tuple[str | int, ...]) -> Json:
     """A copy of the record without what stands at the path."""
     return changed(record, path, None, remove=True)

@@ -4,20 +4,38 @@ import json
 import re
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intake_samples import CHECKOUT, FIXTURES, TODAY, Json, changed, claims, new_ids, records, settings, without
+from intake_samples import (
+    CHECKOUT,
+    FIXTURES,
+    FULL_AUTHORIZATION,
+    FULL_CLAIM,
+    TODAY,
+    Json,
+    changed,
+    claims,
+    new_ids,
+    records,
+    settings,
+    without,
+)
 
-from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, RequestedService, Unit
-from gateway.domain.claim import Claim, Performed, Performer
+from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, RequestedService, RequestMessage, Unit
+from gateway.domain.claim import Claim, ClaimBatch, Performed, Performer, Submitter
 from gateway.domain.parties import Relationship, Role
-from gateway.errors import GatewayError
+from gateway.errors import Finding, GatewayError, Position
 from gateway.flow import schemas
 from gateway.flow.intake import Batch, read_batch, shown
 from gateway.flow.intake_csv import COLUMNS
+from gateway.settings import Settings
+from gateway.translate import maps
+from gateway.x12 import guide
+from gateway.x12.tree import segment
 
 SETTINGS = settings()
 
@@ -179,6 +197,63 @@ def test_every_valid_record_is_accepted_and_says_the_same_again(record: Json) ->
     assert not {"id", "trace", "control_number"} & shown(made).keys()
 
 
+def carried(record: AuthorizationRequest | Claim) -> tuple[Any, Any, tuple[Finding, ...]]:
+    """What goes onto the wire for a record, what is read back from it, and what the guide finds in it."""
+    message: RequestMessage | ClaimBatch
+    if isinstance(record, Claim):
+        name, head = "837p", segment("ST", "837", "0001", "005010X222A1")
+        sender = Submitter(name="NORTHSIDE", id="N1", contact_name="Desk", contact_phone="5550100200")
+        message = ClaimBatch(
+            reference="R1",
+            created_on=TODAY,
+            created_at="0900",
+            submitter=sender,
+            receiver_name="CLEARING",
+            receiver_id="C1",
+            claims=(record,),
+        )
+    else:
+        name, head = "278_request", segment("ST", "278", "0001", "005010X217")
+        message = RequestMessage(
+            reference="R1", created_on=TODAY, created_at="0900", assigner="9SIMULATED", request=record
+        )
+    map_ = maps.load(name)
+    body = map_.build(message)
+    walked = guide.load(map_.guide).walk([head, *body, segment("SE", str(len(body) + 2), "0001")], Position())
+    return map_.on_wire(message), map_.read(walked.root), walked.findings
+
+
+@pytest.mark.parametrize(
+    "record", [FULL_AUTHORIZATION, FULL_CLAIM, authorization(), claim()], ids=lambda r: r["client_ref"]
+)
+def test_what_intake_lets_through_the_guides_let_through(record: Json) -> None:
+    batch = read(record)
+    assert not told(batch)
+    sent, received, findings = carried(batch.accepted[0].record)
+    assert findings == ()
+    assert received == sent
+
+
+@pytest.mark.parametrize("record", [FULL_AUTHORIZATION, FULL_CLAIM], ids=lambda r: r["type"])
+def test_the_full_records_leave_no_key_of_the_schema_out(record: Json) -> None:
+    known = schemas.schema(f"{record['type']}.v1")["properties"].keys()
+    other_measures = {
+        "visits",
+        "units",
+        "hours",
+        "other_coverages",
+    }  # One measure at a time; coverages are in the claim.
+    defaulted = {
+        "authorization_ref",
+        "assignment",
+        "benefits_assigned",
+        "release",
+        "signature_on_file",
+        "release_signed",
+    }
+    assert known - record.keys() <= other_measures | defaulted
+
+
 @given(claims())
 def test_other_content_has_another_digest_and_is_shown_as_different(record: Json) -> None:
     other = changed(record, ("lines", 0, "units"), record["lines"][0]["units"] % 9999 + 1)
@@ -316,6 +391,7 @@ def test_a_mistake_in_a_claim_is_told(parts: tuple[str | int, ...], value: Any, 
         (("providers", 0, "name"), "Clinic", "$.providers[0].name", "Keep name or last_name"),
         (("note",), "x" * 265, "$.note", "264"),
         (("contact",), {"name": "Desk", "phone": "555-01"}, "$.contact.phone", "ten digits"),
+        (("contact",), {"name": "Desk"}, "$.contact", "phone, a fax or an email"),
         (("level",), "soon", "$.level", "urgent"),
         (("release_signed",), "yes", "$.release_signed", "true or false"),
     ],
@@ -326,6 +402,21 @@ def test_a_mistake_in_a_request_is_told(parts: tuple[str | int, ...], value: Any
     assert [each for each in told(batch).splitlines() if each.startswith(f"{expected}: ") and words in each], told(
         batch
     )
+
+
+def test_only_what_goes_out_as_it_came_in_is_searched_for_delimiters(tmp_path: Path) -> None:
+    folder = tmp_path / "trading_partners"
+    folder.mkdir()
+    shipped = (CHECKOUT / "trading_partners" / "simulated.toml").read_text()
+    odd = '[envelope.delimiters]\nelement = "-"\nterminator = "."\n\n[submitter]'
+    (folder / "odd.toml").write_text(shipped.replace("[submitter]", odd))
+    (tmp_path / "gateway.toml").write_text(
+        (CHECKOUT / "conf" / "gateway.toml").read_text().replace("../trading_partners", "trading_partners")
+    )
+    data = json.dumps([claim(), changed(claim(), ("patient", "last_name"), "St. John")]).encode()
+    batch = read_batch(data, "json", Settings.load(tmp_path / "gateway.toml"), new_ids(), TODAY)
+    # The member id of the sample has hyphens, which this partner can't carry.
+    assert places(batch) == {"$[0].patient.member_id", "$[1].patient.member_id", "$[1].patient.last_name"}
 
 
 def test_hours_that_are_not_whole_minutes_are_told() -> None:

@@ -17,6 +17,7 @@ Raw = Mapping[str, Any]
 
 _MEASURES = ("visits", "units", "hours", "days")
 _NOT_SENT = {"type", "organisation", "clinic", "client_ref", "authorization_ref"}
+_REWRITTEN = {"born", "charge", "patient_paid", "hours", "postal_code", "phone", "fax", "diagnoses"}
 _YEARS_MAX = 130
 _TRANSACTIONS = {"authorization": "278", "claim": "837"}
 
@@ -57,7 +58,7 @@ def configuration_problems(kind: str, raw: Raw, settings: Settings) -> Iterator[
     marks = partner.envelope.delimiters
     reserved = {marks.element, marks.component, marks.repetition, marks.terminator}
     for path, text in _texts(raw):
-        if path[0] not in _NOT_SENT and reserved & set(text):
+        if not _is_rewritten(path) and reserved & set(text):
             fix = f"Leave out each of {' '.join(sorted(reserved))}"
             yield path, "this has a character that separates fields with this partner", fix
 
@@ -105,6 +106,9 @@ def _attachments(raw: Raw) -> Iterator[Problem]:
 
 def _authorization(raw: Raw) -> Iterator[Problem]:
     kind = raw.get("kind", "initial")
+    contact = raw.get("contact")
+    if isinstance(contact, Mapping) and not any(contact.get(key) for key in ("phone", "fax", "email")):
+        yield ("contact",), "nobody could be reached by this", "Add a phone, a fax or an email address"
     lines = [each if isinstance(each, Mapping) else {} for each in _list(raw, "lines")]
     yield from _measures((), raw)
     yield from _window((), raw)
@@ -219,6 +223,11 @@ def _amounts(raw: Raw, lines: list[Raw]) -> Iterator[Problem]:
             "the lines' charges are too large together",
             "Check them; 9999999.99 is the most that is possible",
         )
+
+
+def _is_rewritten(path: JsonPath) -> bool:
+    """Whether a value never goes out as it came in: it stays with us, or its hyphens and dots are taken out."""
+    return path[0] in _NOT_SENT or any(part in _REWRITTEN or str(part).endswith("_on") for part in path)
 
 
 def _texts(raw: Raw) -> Iterator[tuple[JsonPath, str]]:
