@@ -1,0 +1,312 @@
+"""The billing rules, each with what it lets pass, what it finds, and what it cannot look at (domain facts, 7.1)."""
+
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ledger_samples import DAY, END, START, bucket, claim, holding, line, request
+
+from gateway import rules
+from gateway.domain.authorization import Unit
+from gateway.domain.claim import Claim, Frequency, Performed, Performer
+from gateway.errors import Finding, SettingsInvalid, Severity
+from gateway.ledger.entry import Bucket
+from gateway.ledger.matching import Gap, draw
+from gateway.resources import folder
+from gateway.rules.case import Case, Policy
+
+AUTHORIZED = Policy(auth_required=True)
+NUMBERED = {"authorization": "N1"}
+
+
+def case(billed: Claim, *held: Bucket, available: int = 9, policy: Policy = AUTHORIZED, **changes: Any) -> Case:
+    balances = {each.id: holding(available=available) for each in held}
+    values: dict[str, Any] = {"request": None, "buckets": held, "balances": balances, "date": DAY}
+    return Case(claim=billed, policy=policy, **{**values, **changes})
+
+
+def found(rule: str, subject: Case) -> list[tuple[str, Severity]]:
+    """Place and weight of what one rule finds; everything that it says must help a biller."""
+    findings = list(rules.check(subject, [rule]))
+    for each in findings:
+        assert each.rule == rule
+        assert each.fix
+        assert each.severity is Severity.NOT_EVALUATED or (each.prevents and each.source)
+    return [(str(each.where), each.severity) for each in findings]
+
+
+def test_every_file_is_a_rule_and_every_rule_a_file() -> None:
+    files = {each.stem for each in Path(rules.__path__[0]).glob("*.py")} - {"__init__", "case"}
+    assert set(rules.names()) == files
+    assert len(files) >= 7
+    with pytest.raises(SettingsInvalid, match="no rule nothing_like_it"):
+        list(rules.check(case(claim()), ["nothing_like_it"]))
+
+
+def test_a_good_claim_passes_every_rule() -> None:
+    good = claim(line("L1"), line("L2", "97140"), **NUMBERED)
+    assert not list(rules.check(case(good, bucket(), policy=Policy(auth_required=True, required_modifiers=("GP",)))))
+
+
+@pytest.mark.parametrize(
+    ("billed", "held", "policy", "expected"),
+    [
+        (claim(), (), AUTHORIZED, [("$.lines[0]", Severity.BLOCK)]),
+        (claim(), (bucket(quantity_source="memo"),), AUTHORIZED, [("$.lines[0]", Severity.BLOCK)]),
+        (claim(**NUMBERED), (bucket(),), AUTHORIZED, []),
+        (claim(authorization="N9"), (bucket(),), AUTHORIZED, [("$.authorization", Severity.BLOCK)]),
+        (
+            claim(line(authorization="N9"), **NUMBERED),
+            (bucket(),),
+            AUTHORIZED,
+            [("$.lines[0].authorization", Severity.BLOCK)],
+        ),
+        (claim(), (bucket(),), AUTHORIZED, [("$.authorization", Severity.BLOCK)]),
+        (claim(), (bucket(number="", limited=False),), AUTHORIZED, []),
+        (claim(), (), Policy(auth_required=False), []),
+        (claim(), (), Policy(), [("$.payer", Severity.NOT_EVALUATED)]),
+        (claim(line(procedure="97161")), (), Policy(auth_required=True, exempt_procedures=("97161",)), []),
+        (
+            claim(),
+            (),
+            Policy(auth_required=True, severities={"authorization_on_file": Severity.WARN}),
+            [("$.lines[0]", Severity.WARN)],
+        ),
+        (
+            claim(line(authorization="N2"), line("L2", "97140"), **NUMBERED),
+            (bucket(), bucket("bu_2", number="N2")),
+            Policy(auth_required=True, g1_placement="claim"),
+            [("$.lines[0].authorization", Severity.BLOCK)],
+        ),
+    ],
+)
+def test_authorization_on_file(
+    billed: Claim, held: tuple[Bucket, ...], policy: Policy, expected: list[tuple[str, Severity]]
+) -> None:
+    assert found("authorization_on_file", case(billed, *held, policy=policy)) == expected
+
+
+def test_a_request_that_waits_is_told_from_none() -> None:
+    (waiting,) = rules.check(case(claim(), request=request()), ["authorization_on_file"])
+    (missing,) = rules.check(case(claim()), ["authorization_on_file"])
+    assert "not granted yet" in waiting.fix
+    assert "ask for one" in missing.fix
+
+
+def test_the_clinics_own_number_that_leads_nowhere() -> None:
+    lost = case(claim(authorization_ref="A"), bucket(), authorization="au_9")
+    assert found("authorization_on_file", lost) == [("$.authorization_ref", Severity.BLOCK)]
+
+
+@pytest.mark.parametrize(
+    ("day", "passes"),
+    [(START, True), (END, True), (START - timedelta(days=1), False), (END + timedelta(days=1), False)],
+)
+def test_authorization_window(day: date, passes: bool) -> None:
+    expected = [] if passes else [("$.lines[0].served_on", Severity.BLOCK)]
+    assert found("authorization_window", case(claim(line(served_on=day)), bucket())) == expected
+
+
+def test_a_window_that_is_not_whole_is_not_evaluated() -> None:
+    expected = [("$.lines[0].served_on", Severity.NOT_EVALUATED)]
+    assert found("authorization_window", case(claim(), bucket(ends_on=None))) == expected
+
+
+@pytest.mark.parametrize(("grace", "days", "passes"), [(30, 30, True), (30, 31, False), (None, 900, True)])
+def test_a_late_claim_is_told_where_the_payers_grace_is_known(grace: int | None, days: int, passes: bool) -> None:
+    late = case(
+        claim(), bucket(), policy=Policy(auth_required=True, late_claim_grace=grace), date=END + timedelta(days=days)
+    )
+    assert (found("authorization_window", late) == []) is passes
+
+
+@pytest.mark.parametrize(
+    ("held", "place"),
+    [
+        (bucket(), None),
+        (bucket(procedures=("97110", "97140"), modifiers=("GP",)), None),
+        (bucket(procedures=("97140",)), "$.lines[0].procedure"),
+        (bucket(modifiers=("GO",)), "$.lines[0].modifiers"),
+    ],
+)
+def test_authorization_procedure(held: Bucket, place: str | None) -> None:
+    expected = [(place, Severity.BLOCK)] if place else []
+    assert found("authorization_procedure", case(claim(), held)) == expected
+
+
+def test_authorization_balance_counts_a_visit_once() -> None:
+    two_days = claim(line("L1"), line("L2", "97140"), line("L3", served_on=DAY + timedelta(days=1)))
+    assert found("authorization_balance", case(two_days, bucket(), available=2)) == []
+    assert found("authorization_balance", case(two_days, bucket(), available=1)) == [("$.lines[2]", Severity.BLOCK)]
+    before = {("bu_1", DAY, "GP")}
+    assert found("authorization_balance", case(two_days, bucket(), available=1, counted=before)) == []
+
+
+def test_authorization_balance_in_units_and_minutes() -> None:
+    worked = (Performed(performer=Performer.THERAPIST, minutes=40),)
+    units = claim(line("L1", units=3), line("L2", "97140", units=2))
+    assert found("authorization_balance", case(units, bucket(unit=Unit.UNIT), available=4)) == [
+        ("$.lines[1]", Severity.BLOCK)
+    ]
+    hours = claim(line("L1", minutes=worked), line("L2", "97140"))
+    assert found("authorization_balance", case(hours, bucket(unit=Unit.MINUTE), available=60)) == [
+        ("$.lines[1].minutes", Severity.NOT_EVALUATED)
+    ]
+
+
+def test_authorization_balance_without_a_ledger_is_not_evaluated() -> None:
+    assert found("authorization_balance", case(claim(), bucket(), balances={})) == [
+        ("$.lines[0]", Severity.NOT_EVALUATED)
+    ]
+    assert found("authorization_balance", case(claim(), bucket(limited=False), balances={})) == []
+
+
+days = st.integers(-1, 3).map(lambda offset: END + timedelta(days=offset - 2))
+words = st.sampled_from([("GP",), ("GO",), ()])
+lines = st.lists(st.tuples(st.sampled_from(["97110", "97140"]), st.integers(1, 3), days, words), min_size=1, max_size=6)
+
+
+@given(lines=lines, stock=st.integers(0, 6), unit=st.sampled_from([Unit.VISIT, Unit.UNIT]), more=st.booleans())
+def test_the_rules_and_the_ledger_agree_on_what_is_short(
+    lines: list[tuple[Any, ...]], stock: int, unit: Unit, more: bool
+) -> None:
+    """Two layers that do not know each other: what the rule holds back is what the ledger would not draw."""
+    made = [
+        line(f"L{at}", code, units=count, served_on=day, modifiers=word)
+        for at, (code, count, day, word) in enumerate(lines)
+    ]
+    held = [bucket("a", unit=unit), bucket("b", unit=unit, procedures=("97110",))][: 1 + more]
+    subject = case(claim(*made), *held, available=stock)
+    drawn = draw(subject.claim, held, {each.id: holding(available=stock) for each in held})
+    short = {f"$.lines[{each.line[1:]}]" for each in drawn.uncovered if each.gap is Gap.EXHAUSTED}
+    outside = {f"$.lines[{each.line[1:]}].served_on" for each in drawn.uncovered if each.gap is Gap.OUTSIDE_WINDOW}
+    assert {place for place, _ in found("authorization_balance", subject)} == short
+    assert {place for place, _ in found("authorization_window", subject)} == outside
+
+
+def broken(billed: Claim, **changes: Any) -> Claim:
+    """A claim as no intake lets it through: the record's own last guard is passed by."""
+    for name, value in changes.items():
+        object.__setattr__(billed, name, value)
+    return billed
+
+
+@pytest.mark.parametrize(
+    ("billed", "places"),
+    [
+        (claim(line("L1"), line("L2", "97140")), []),
+        (broken(claim(), charge=4999), ["$.charge"]),
+        (claim(patient_paid=5001), ["$.patient_paid"]),
+        (claim(patient_paid=-1), ["$.patient_paid"]),
+        (claim(line(charge=-5000), line("L2", "97140")), ["$.lines[0].charge"]),
+        (claim(line(pointers=(1, 3))), ["$.lines[0].pointers[1]"]),
+        (claim(line(pointers=())), ["$.lines[0].pointers"]),
+        (claim(line(pointers=(1, 1))), ["$.lines[0].pointers"]),
+    ],
+)
+def test_claim_adds_up(billed: Claim, places: list[str]) -> None:
+    assert [place for place, _ in found("claim_adds_up", case(billed))] == places
+
+
+@pytest.mark.parametrize(
+    ("modifiers", "required", "count"),
+    [
+        (("GP",), ("GP",), 0),
+        ((), (), 0),
+        ((), ("GP", "GO"), 1),
+        (("KX",), ("GP",), 1),
+        (("GO",), ("GP", "GO", "GN"), 0),
+        (("GP", "GO"), ("GP",), 1),
+        (("GP", "CQ"), ("GP",), 0),
+        (("GO", "CQ"), ("GO",), 1),
+        (("GO", "CO"), ("GO",), 0),
+        (("CO",), ("GP",), 2),
+    ],
+)
+def test_therapy_modifier(modifiers: tuple[str, ...], required: tuple[str, ...], count: int) -> None:
+    """1.3: CQ stands beside GP, CO beside GO."""
+    subject = case(claim(line(modifiers=modifiers)), policy=Policy(required_modifiers=required))
+    assert found("therapy_modifier", subject) == [("$.lines[0].modifiers", Severity.BLOCK)] * count
+
+
+@pytest.mark.parametrize(
+    ("second", "places"),
+    [
+        ({}, ["$.lines[1]"]),
+        ({"units": 1, "charge": 100}, ["$.lines[1]"]),
+        ({"modifiers": ("GP", "CQ")}, []),
+        ({"served_on": DAY + timedelta(days=1)}, []),
+        ({"procedure": "97140"}, []),
+        ({"modifiers": ("GP", "59")}, []),
+    ],
+)
+def test_duplicate_line(second: dict[str, Any], places: list[str]) -> None:
+    subject = case(claim(line("L1"), line("L2", **second)))
+    assert [place for place, _ in found("duplicate_line", subject)] == places
+
+
+def test_a_service_billed_on_an_earlier_claim() -> None:
+    before = claim(line("L0"), id="cm_0")
+    assert found("duplicate_line", case(claim(), history=(before,))) == [("$.lines[0]", Severity.BLOCK)]
+    assert found("duplicate_line", case(claim(frequency=Frequency.REPLACEMENT), history=(before,))) == []
+    assert found("duplicate_line", case(claim(line(modifiers=("GP", "76"))), history=(before,))) == []
+    assert found("duplicate_line", case(claim(), history=(claim(),))) == [], "the claim itself is not its own history"
+
+
+def test_no_finding_shows_the_patient() -> None:
+    poor = claim(line(modifiers=(), served_on=END + timedelta(days=9), pointers=(7,)), line("L2"), line("L3"))
+    policy = Policy(auth_required=True, required_modifiers=("GP",))
+    said = [each for held in ((), (bucket(),)) for each in rules.check(case(poor, *held, policy=policy, available=0))]
+    assert len({each.rule for each in said}) >= 5
+    assert not [each for each in said if _shows(each, "Doe", "Jo ", "W1", "1980", "M545")]
+
+
+def _shows(each: Finding, *values: str) -> bool:
+    return any(value in str(each.as_json()) for value in values)
+
+
+# Policies.
+
+
+def test_the_policy_files_that_ship_are_policies() -> None:
+    files = list((folder("trading_partners") / "payers").glob("*.toml"))
+    assert files
+    for file in files:
+        Policy.from_plain(tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+def test_a_policy_reads_the_files_names_and_its_own() -> None:
+    plain = {"unit": "unit", "requires_authorization": True, "hsd": "total", "severities": {"duplicate_line": "warn"}}
+    policy = Policy.from_plain({**plain, "source": "https://payer.example", "verified_on": "2026-01-02"})
+    assert policy == Policy.from_plain(
+        {
+            "unit_type": "unit",
+            "auth_required": True,
+            "hsd_reading": "total",
+            "severities": {"duplicate_line": "warn"},
+            "row": "https://payer.example 2026-01-02",
+        }
+    )
+    (finding,) = rules.check(case(claim(line("L1"), line("L2")), policy=policy), ["duplicate_line"])
+    assert finding.severity is Severity.WARN
+    assert "payer.example" in finding.source
+
+
+def test_every_mistake_of_a_policy_is_told_at_once() -> None:
+    plain = {
+        "unit": "fortnight",
+        "required_modifiers": "GP",
+        "auth_required": "yes",
+        "late_claim_grace": -1,
+        "hsd": "both",
+        "severities": {"x": "loud"},
+        "colour": "red",
+    }
+    with pytest.raises(SettingsInvalid) as caught:
+        Policy.from_plain(plain, where="payers/x.toml")
+    assert [each.where for each in caught.value.findings] == [f"payers/x.toml {name}" for name in plain]
+    assert all(each.fix for each in caught.value.findings)
