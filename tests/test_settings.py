@@ -138,6 +138,11 @@ def test_the_rules_understand_every_key_of_a_policy(house: House) -> None:
     assert (unknown.auth_required, unknown.hsd_reading, unknown.late_claim_grace) == (None, "", None)
 
 
+def test_a_partner_whose_file_has_no_fit_name_is_told(house: House) -> None:
+    (house.folder / "trading_partners" / "simulated.toml").rename(house.folder / "trading_partners" / "Acme Inc.toml")
+    assert any("Acme Inc.toml, name: an id is made of small letters" in each for each in house.mistakes())
+
+
 # Mistakes.
 
 
@@ -256,6 +261,8 @@ def test_the_database_may_be_a_reference_only(house: House, monkeypatch: pytest.
     settings = house.load()
     assert settings.database_url.endswith(f"{SECRET}@db/gateway")
     assert SECRET not in repr(settings)
+    monkeypatch.delenv("SOME_DATABASE")
+    assert any("database: the environment has no SOME_DATABASE" in each for each in house.mistakes())
     house.spoil("conf/gateway.toml", "env:SOME_DATABASE", f"postgresql+psycopg://gateway:{SECRET}@db/gateway")
     assert any("this must be a reference" in each for each in house.mistakes())
 

@@ -329,7 +329,7 @@ class Limits(Section):
 class Partner(Section):
     """``trading_partners/NAME.toml``. ``trace_assigner`` is TRN03: a 1 and our EIN, or a 9 and a number."""
 
-    name: str
+    name: Id
     description: str = ""
     enabled: Flag = True
     stage: Stage

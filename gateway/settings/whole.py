@@ -107,6 +107,9 @@ class _Loading:
         document = read or {}
         gateway = self._valid(GatewayFile, name, document, self._base) if read is not None else None
         self._tell(agreement.organisation_mistakes(name, document))
+        problem = gateway.database.problem() if gateway and gateway.database else ""
+        if problem:
+            self._find(name, ("database",), problem, "Put the database's URL there, or leave the key out for SQLite")
         partners, policies = self._partner_files(document)
         if self._findings or gateway is None:
             raise SettingsInvalid(
