@@ -137,6 +137,7 @@ def test_no_quantity_anywhere_is_bound_by_dates_only() -> None:
         ("HSD*VS*8*MO**34*3", 8, 24),
         ("HSD*VS*10*MO**21*1", 10, 120),
         ("HSD*VS*3*WK", 3, None),
+        ("HSD*VS*12*WK*3*7*7", 12, 12),
     ],
 )
 def test_the_readings_of_an_hsd(text: str, total: int, per_period: int | None) -> None:
@@ -165,7 +166,8 @@ def test_an_ambiguous_hsd_grants_the_lower_reading_unless_the_payer_is_known(
 
 def test_what_remains_is_never_a_grant() -> None:
     """3.1, rule 4: HSD05 29."""
-    assert not grants(event("A6", delivery=hsd("HSD*****29*2")), request(quantity=visits(12))).grants
+    for text in ("HSD*****29*2", "HSD*VS*5***29*2"):
+        assert not grants(event("A6", delivery=hsd(text)), request(quantity=visits(12))).grants
     (grant,) = grants(event("A1", delivery=hsd("HSD*****29*2")), request(quantity=visits(12))).grants
     assert grant.quantity == visits(12)
 
@@ -179,6 +181,7 @@ ASKED = f"{START} {END}"
     [
         ([f"007 {MARCH}", f"AAH {APRIL}"], MARCH, "event DTP*007"),
         (["007 2026-03-01", "036 2026-03-20", f"AAH {APRIL}"], "2026-03-01 2026-03-20", "event DTP*007 and DTP*036"),
+        (["007 2026-03-20", "036 2026-03-01", f"AAH {APRIL}"], APRIL, "event DTP*AAH"),
         (["007 2026-03-01", f"AAH {APRIL}"], APRIL, "event DTP*AAH"),
         ([f"472 {MAY}", f"AAH {APRIL}"], APRIL, "event DTP*AAH"),
         ([f"472 {MAY}", "102 2026-02-01"], MAY, "event DTP*472"),
@@ -233,6 +236,13 @@ def test_a_rejected_line_beside_a_certified_one() -> None:
     assert found.state is State.CERTIFIED_PARTIAL
 
 
+def test_a_rejection_beside_a_decision_is_shown_and_the_decision_holds() -> None:
+    answer = event("A1", delivery=hsd("HSD*VS*8"), rejections=(Rejection(reason="15", follow_up="C"),))
+    found = grants(answer, request())
+    assert (found.state, found.grants[0].quantity) == (State.CERTIFIED, visits(8))
+    assert ["AAA03 15" in each.what for each in found.tasks] == [True]
+
+
 def test_an_answer_without_any_decision_goes_to_a_person() -> None:
     found = grants(event(""), request(quantity=visits(3)))
     assert (found.state, found.grants, len(found.tasks)) == (State.UNKNOWN, (), 1)
@@ -282,6 +292,7 @@ def test_a_second_answer_moves_only_the_difference() -> None:
     assert (again, kinds, held[first][Account.AVAILABLE]) == (first, ["grant"], 15)
     assert _certify(8, "do_4", held)[1] == ["return"]
     assert held[first][Account.AVAILABLE] == 8
+    assert _certify(8, "do_4b", held)[1] == [], "what was given back is not granted still"
     held[first][Account.AVAILABLE], held[first][Account.CONSUMED] = 1, 7
     assert _certify(5, "do_5", held)[1:] == (["return"], 1)
     assert held[first][Account.AVAILABLE] == 0

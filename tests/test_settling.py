@@ -43,6 +43,7 @@ NEXT = DAY + timedelta(days=1)
         (0, ["CO-97 5000"], Effect.RELEASE),
         (0, ["CO-133 5000"], Effect.KEEP),
         (0, ["OA-18 5000"], Effect.KEEP),
+        (0, ["CO-197 2500", "CO-133 2500"], Effect.KEEP),
         (0, ["OA-23 5000"], Effect.CONSUME),
         (2500, ["CO-59 2500"], Effect.CONSUME),
         (2500, ["CO-198 2500"], Effect.CONSUME),

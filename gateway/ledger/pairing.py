@@ -13,8 +13,8 @@ ECHO = "2"  # TRN01: the number that we sent comes back.
 class Pair:
     """A line asked for and what was said about it; either may be missing. Both missing stands for the whole event.
 
-    ``own`` says that ``review`` or ``rejections`` are the line's, not the event's. ``where`` is a JSON path of the
-    EventDecision.
+    ``own`` says that ``review`` and ``rejections`` are the line's, not the event's; where both are there, the review
+    decides. ``where`` is a JSON path of the EventDecision.
     """
 
     asked: RequestedService | None
@@ -50,8 +50,7 @@ def pair(event: EventDecision, request: AuthorizationRequest) -> tuple[Pair, ...
 def _pair(event: EventDecision, asked: RequestedService | None, said: ServiceDecision | None, where: str) -> Pair:
     own = said is not None and bool(said.review or said.rejections)
     word: ServiceDecision | EventDecision = said if said is not None and own else event
-    rejections = () if word.review else word.rejections
-    return Pair(asked=asked, said=said, review=word.review, rejections=rejections, own=own, where=where)
+    return Pair(asked=asked, said=said, review=word.review, rejections=word.rejections, own=own, where=where)
 
 
 def _partners(

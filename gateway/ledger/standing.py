@@ -55,8 +55,7 @@ def visit_keys(claim: Claim, buckets: Sequence[Bucket]) -> frozenset[str]:
 
 def _lines(claim: Claim, entry: Entry, bucket: Bucket) -> tuple[str, ...]:
     if not entry.visit_key:
-        mine = entry.cause.claim == claim.id and any(entry.cause.line == each.control_number for each in claim.lines)
-        return (entry.cause.line,) if mine else ()
+        return tuple(each.control_number for each in claim.lines if each.control_number == entry.cause.line)
     return tuple(
         each.control_number
         for each in claim.lines
