@@ -435,6 +435,7 @@ def test_a_set_may_be_walked_without_its_st_and_se() -> None:
 
 
 BROKEN_CLAIMS = {
+    "a level without the child that it announces": (("HL*2*1*22*0", "HL*2*1*22*1"), ["hl.child 2000A/2000B HL04 7"]),
     "a line without its service": (
         ("LX*1~", "LX*1~LX*2~"),
         ["segment.missing 2000A/2000B/2300/2400 SV1 3", "segment.missing 2000A/2000B/2300/2400 DTP 3"],

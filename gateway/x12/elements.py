@@ -14,6 +14,7 @@ from gateway.errors import Severity
 from gateway.x12.tree import Segment
 
 CODES_SHOWN_MAX = 12
+_LIST = re.compile(r"\^\(([A-Z0-9]+(?:\|[A-Z0-9]+)*)\)\$")  # A pattern that is nothing but a list of codes.
 _DATE_FORMATS = frozenset({"D8", "D6", "DT", "TM", "RD8"})
 _MISSING = "1"  # IK403
 _FORMAT_QUALIFIER, _FORMATTED_DATE = "1250", "1251"  # X12 data elements
@@ -210,19 +211,25 @@ def _in_words(node: Any, value: str, code: str, place: _Place, date_format: str)
             return place.fault("time", f"{name} is not a time", "Send it as HHMM, or HHMMSS", "9")
         case "10":
             return place.fault("not_used", f"{name} is not used in this guide", "Leave it out", "I10")
-    if node.rec is not None and not node.rec.search(value):
+    if node.rec is not None and not node.rec.search(value) and not _codes(node):
         return place.fault("pattern", f"{name} does not have the form that the guide asks for", _form(node), "I12")
     return place.fault("code", f"{name} is not a code that the guide allows here", _form(node), "7")
 
 
 def _form(node: Any) -> str:
-    codes = [code for code in node.valid_codes if code]
+    codes = _codes(node)
     if codes and node.data_type == "ID":
         more = ", ..." if len(codes) > CODES_SHOWN_MAX else ""
         return f"Send one of {', '.join(codes[:CODES_SHOWN_MAX])}{more}"
     if node.external_codes:
         return f"Send a current code of the list {node.external_codes}"
     return "Look the value up in the guide"
+
+
+def _codes(node: Any) -> list[str]:
+    """The node's codes. Our guides give them as a pattern where pyx12 would lose the segment with a wrong one."""
+    listed = _LIST.fullmatch(node.res or "") if node.rec is not None else None
+    return listed[1].split("|") if listed else [code for code in node.valid_codes if code]
 
 
 def _check_syntax(rule: list[Any], segment: Segment) -> Iterator[Fault]:

@@ -1,4 +1,5 @@
-"""Checks how a set numbers its own parts: HL01 counts, HL02 names an open level above, LX01 counts a claim's lines.
+"""Checks how a set numbers its own parts: HL01 counts, HL02 names an open level above, HL04 says whether levels
+follow below, LX01 counts a claim's lines.
 
 It knows no guide, and never mends a number.
 """
@@ -12,11 +13,17 @@ from gateway.x12.tree import Segment
 def check(segments: Iterable[Segment], *, lines_of: str = "") -> Iterator[tuple[int, Fault]]:
     """Faults with the index of their segment. ``lines_of`` is the tag whose LX start at 1 anew: CLM in an 837."""
     levels: list[str] = []
+    parents: set[str] = set()
+    said: list[tuple[int, Segment]] = []
     count = line = 0
+    sound = True  # Where a number or a parent is wrong, nothing certain follows about children.
     for index, one in enumerate(segments):
         if one.tag == "HL":
             count += 1
+            parents.add(one.at(2))
+            said.append((index, one))
             for fault in _check_level(one, count, levels):
+                sound = False
                 yield index, fault
         elif lines_of and one.tag == lines_of:
             line = 0
@@ -26,6 +33,19 @@ def check(segments: Iterable[Segment], *, lines_of: str = "") -> Iterator[tuple[
                 what = f"the line is numbered wrongly; it is line {line} of its claim"
                 fix = f"Send LX01 as {line}"
                 yield index, Fault(rule="x12.lx.number", what=what, fix=fix, code="7", element=1)
+    for index, one in said if sound else ():
+        for fault in _check_child(one, has_child=one.at(1) in parents):
+            yield index, fault
+
+
+def _check_child(hl: Segment, *, has_child: bool) -> Iterator[Fault]:
+    """HL04, where it is sent: 1 with a level below, 0 without (X12 data element 736)."""
+    if hl.at(4) == "1" and not has_child:
+        what, fix = "HL04 says that a level follows below this one, and none does", "Send the level, or HL04 as 0"
+        yield Fault(rule="x12.hl.child", what=what, fix=fix, code="7", element=4)
+    elif hl.at(4) == "0" and has_child:
+        what = "HL04 says that no level follows below this one, and one does"
+        yield Fault(rule="x12.hl.child", what=what, fix="Send HL04 as 1", code="7", element=4)
 
 
 def _check_level(hl: Segment, count: int, levels: list[str]) -> Iterator[Fault]:
