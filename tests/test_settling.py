@@ -1,9 +1,11 @@
 """What an 835 does to both books, against the tables of ../shared/facts/domain.md (5.2 to 5.5)."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,8 @@ from gateway.ledger.matching import commits, draw
 from gateway.ledger.outcome import effect, in_order, settle
 from gateway.ledger.settling import settled, withdrawn
 from gateway.ledger.standing import standing
+from gateway.translate import maps
+from gateway.x12.validate import Examined, examine
 
 TABLE = load()
 NEXT = DAY + timedelta(days=1)
@@ -474,3 +478,47 @@ def test_any_remittance_leaves_cash_at_bpr02_and_the_book_at_zero(
     assert money_balances(posted.entries).get("cash:payer", 0) == amount
     assert not cents.violations(money_balances(posted.entries))
     assert bool(posted.held) <= bool(posted.findings), "nothing is held in silence"
+
+
+# Remittances from outside.
+
+CORPUS = Path(os.environ.get("GATEWAY_CORPUS") or Path(__file__).resolve().parents[2] / "shared" / "corpus")
+OFFICIAL = (  # The guide's own examples, as stupidedi has them.
+    "dollars-and-data-sent-separate",
+    "dollars-and-data-sent-together",
+    "era-sample",
+    "multiple-claims-single-check",
+    "secondary-payment-with-higher-fee-schedule",
+    "secondary-payments",
+    "tertiary-payments",
+)
+
+
+def from_outside(path: str) -> list[Remittance]:
+    if not (CORPUS / path).is_file():
+        pytest.skip(f"there is no {path} in {CORPUS}")
+    reader = maps.load("835")
+    sets = [each for each in examine([(CORPUS / path).read_bytes()]) if isinstance(each, Examined) and each.root]
+    read = [reader.read(each.root) for each in sets if each.root]
+    return [each for each in read if isinstance(each, Remittance)]
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_the_guides_own_remittances_balance(name: str) -> None:
+    path = f"stupidedi/{name}.edi"
+    (came,) = from_outside(path)
+    assert not cents.balance(came)
+    assert len(came.claims) == (CORPUS / path).read_text(encoding="utf-8").count("~CLP*")
+    ours = {each.control_number: replace(BILLED, id=f"cm_{at}") for at, each in enumerate(came.claims)}
+    posted = cents.post_remittance(came, TABLE, claims=ours)
+    shown = money_balances(posted.entries)
+    assert shown.get("cash:payer", 0) == came.amount
+    assert not cents.violations(shown)
+
+
+def test_a_claim_that_cannot_be_read_shows_as_what_is_missing_in_the_total() -> None:
+    """This file's CLP stands outside of any LX, so that the walk finds no claim: its money is held, not lost."""
+    (came,) = from_outside("edi-835-parser/test.835")
+    assert [(each.where, each.what[-8:]) for each in cents.balance(came)] == [("$", "-1500.50")]
+    posted = cents.post_remittance(came, TABLE, claims={})
+    assert money_balances(posted.entries) == {"cash:payer": 150050, "suspense": -150050}
