@@ -1,6 +1,7 @@
 """What a 278 response grants, against the tables of ../shared/facts/domain.md (2.4, 2.5, 3.1, 6.2)."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from ledger_samples import CAUSE, DAY, END, START, asked, event, hsd, request, said, span, visits
@@ -297,6 +298,25 @@ def test_a_second_answer_moves_only_the_difference() -> None:
     assert _certify(5, "do_5", held)[1:] == (["return"], 1)
     assert held[first][Account.AVAILABLE] == 0
     assert not violations(held)
+
+
+def test_another_window_for_the_same_certification_is_a_task() -> None:
+    first, later = (
+        grants(event("A1", delivery=hsd("HSD*VS*8"), spans=(span("007", *month.split()),)), request()).grants
+        for month in (MARCH, APRIL)
+    )
+    about: dict[str, Any] = {
+        "authorization": "au_1",
+        "organisation": "o",
+        "clinic": "c",
+        "cause": CAUSE,
+        "holds_on": DAY,
+    }
+    (opened,) = certify(first, balances={}, key="do_1", **about)
+    held = balances(opened.entries)
+    (again,) = certify(first, balances=held, key="do_2", known=[opened.bucket], **about)
+    (moved,) = certify(later, balances=held, key="do_3", known=[opened.bucket], **about)
+    assert (again.tasks, len(moved.tasks), again.entries, moved.entries) == ((), 1, (), ())
 
 
 def test_the_memo_of_a_request_is_beside_the_grant() -> None:

@@ -4,7 +4,7 @@ A bucket's id comes from the authorization and what it certifies, so that a seco
 the first one's bucket and moves only the difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -68,13 +68,16 @@ def certify(
     cause: Cause,
     holds_on: date,
     key: str,
+    known: Iterable[Bucket] = (),
 ) -> tuple[Certified, ...]:
     """Buckets and entries of what a response grants under ``authorization`` (our id). ``balances`` are those of this
     authorization's buckets, under lock; ``key`` names the response, so that reading it again posts nothing new.
 
-    A later, smaller figure gives back what is still available; what is in use already is a task, never negative.
+    A later, smaller figure gives back what is still available; what is in use already is a task, never negative. With
+    the buckets ``known`` so far, a later answer that states another window is a task, too: a bucket keeps its own.
     """
     done = []
+    windows = {each.id: (each.starts_on, each.ends_on) for each in known}
     for grant in grants:
         bucket = bucket_of(grant, authorization=authorization, organisation=organisation, clinic=clinic)
         balance = balances.get(bucket.id, {})
@@ -88,7 +91,15 @@ def certify(
         if back > 0:
             entries.append(units.give_back(bucket, balance, back, cause=cause, holds_on=holds_on, key=key))
         if have - want > max(back, 0):
-            tasks.append(_in_use(bucket, have - want - back))
+            what = f"the payer lowered the certification by {have - want - back} more than is still available"
+            fix = "Compare with the payer's own count, and take appointments or claims back where it is right"
+            tasks.append(_task(bucket, what, fix))
+        if windows.get(bucket.id, (bucket.starts_on, bucket.ends_on)) != (bucket.starts_on, bucket.ends_on):
+            what = (
+                f"the payer now states another window, {bucket.starts_on} to {bucket.ends_on}: the first one holds here"
+            )
+            fix = "See which one the payer holds to, and move what is left to an authorization with that window"
+            tasks.append(_task(bucket, what, fix))
         done.append(Certified(bucket=bucket, entries=tuple(entries), tasks=tuple(tasks)))
     return tuple(done)
 
@@ -114,11 +125,6 @@ def bucket_of(grant: Grant, *, authorization: str, organisation: str, clinic: st
     )
 
 
-def _in_use(bucket: Bucket, quantity: int) -> Finding:
-    return Finding(
-        rule="authorization_decision",
-        what=f"the payer lowered the certification by {quantity} more than is still available",
-        where=f"bucket {bucket.id}",
-        fix="Compare with the payer's own count, and take appointments or claims back where it is right",
-        source="domain facts, 6.2",
-    )
+def _task(bucket: Bucket, what: str, fix: str) -> Finding:
+    where = f"bucket {bucket.id}"
+    return Finding(rule="authorization_decision", what=what, where=where, fix=fix, source="domain facts, 6.2")
