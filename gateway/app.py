@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-from typing import Any
+from typing import Any, cast
 
 from gateway import logs
 from gateway.flow.house import House
@@ -35,7 +35,7 @@ def recover(house: House) -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Runs the gateway until SIGTERM or SIGINT: workers, pollers, the drop folder. Stops when the jobs in hand are done."""
+    """Runs workers, pollers and the drop folder until SIGTERM or SIGINT; stops when the jobs in hand are done."""
     house = open_house(settings)
     recover(house)
     from twisted.internet import asyncioreactor
@@ -46,6 +46,7 @@ def serve(settings: Settings) -> int:
     reactor: Any = running
     from gateway.flow.service import Gateway
 
+    _quieten_twisted()
     whole = Gateway(house, reactor)
     reactor.callWhenRunning(whole.startService)
     reactor.callWhenRunning(_ready, settings)
@@ -60,6 +61,19 @@ def serve(settings: Settings) -> int:
     house.store.dispose()
     log.info("gateway.stopped", node=settings.node)
     return 0
+
+
+def _quieten_twisted() -> None:
+    """Twisted's own log may quote what it choked on: of a failure only its type and ours get through."""
+    from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogBeginner
+
+    def observe(event: LogEvent) -> None:
+        failure = event.get("log_failure")
+        if failure is not None or event.get("log_level") in (LogLevel.error, LogLevel.critical):
+            kind = failure.type.__name__ if failure is not None and failure.type else "none"
+            log.error("twisted.failed", error=kind)
+
+    globalLogBeginner.beginLoggingTo([cast(ILogObserver, observe)], discardBuffer=True, redirectStandardIO=False)
 
 
 def _stop(whole: Any, reactor: Any) -> None:

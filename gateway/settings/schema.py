@@ -191,7 +191,7 @@ class Work(Section):
     threads: Annotated[int, Field(strict=True, ge=1, le=64)] = 4
     lease_s: Annotated[int, Field(strict=True, ge=5)] = 60
     poll_s: Annotated[float, Field(gt=0)] = 0.5
-    batch_max: Annotated[int, Field(strict=True, ge=1, le=5000)] = 100  # Claims in one 837P set.
+    batch_max: Annotated[int, Field(strict=True, ge=1, le=5000)] = 100  # Records in one interchange.
 
 
 class Log(Section):
@@ -288,7 +288,6 @@ class SftpTransport(Section):
 
 class Schedule(Section):
     poll_every_s: Annotated[float, Field(gt=0)] = 300.0
-    send_every_s: Annotated[float, Field(gt=0)] = 300.0
 
 
 class Expectations(Section):
@@ -320,12 +319,6 @@ class PayerServed(Section):
     transactions: Annotated[tuple[Transaction, ...], Field(min_length=1)] = ("278", "837")
 
 
-class Limits(Section):
-    sessions: Annotated[int, Field(strict=True, ge=1, le=16)] = 1
-    claims_max: Annotated[int, Field(strict=True, ge=1, le=5000)] = 5000  # 005010X222A1 advises 5,000 CLM in a set.
-    file_bytes_max: Annotated[int, Field(strict=True, ge=1024)] = 1_000_000_000
-
-
 class Partner(Section):
     """``trading_partners/NAME.toml``. ``trace_assigner`` is TRN03: a 1 and our EIN, or a 9 and a number."""
 
@@ -341,7 +334,6 @@ class Partner(Section):
     transport: Annotated[DirectoryTransport | SftpTransport, Field(discriminator="kind")]
     schedule: Schedule = Schedule()
     expectations: Expectations = Expectations()
-    limits: Limits = Limits()
     payers: Annotated[tuple[PayerServed, ...], Field(min_length=1)]
 
     @property

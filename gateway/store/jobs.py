@@ -140,15 +140,16 @@ _UNPARK = Scoped(
     ),
     jobs,
 )
-_RELEASE = (
+_RELEASE = Scoped(
     sa.update(jobs)
     .where(jobs.c.node == sa.bindparam("of_node"), _WAITING, jobs.c.leased_until.is_not(None))
     .values(changed_at=sa.bindparam("to_changed_at"), **_LET_GO)
-    .returning(jobs.c.id, jobs.c.lane)
+    .returning(jobs.c.id, jobs.c.lane),
+    jobs,
 )
 _COUNTS = Scoped(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state), jobs)
 _OPEN_KINDS = Scoped(sa.select(jobs.c.kind, sa.func.count()).where(_WAITING).group_by(jobs.c.kind), jobs)
-_FORGET = sa.delete(jobs).where(jobs.c.state == "done", jobs.c.changed_at < sa.bindparam("before"))
+_FORGET = Scoped(sa.delete(jobs).where(jobs.c.state == "done", jobs.c.changed_at < sa.bindparam("before")), jobs)
 
 
 class Jobs:
@@ -268,7 +269,7 @@ class Jobs:
     def release_node(self, node: str) -> int:
         """At a node's start: what it held when it died is due at once, and its former self can finish none of it."""
         session = self._session
-        held = session.run(_RELEASE, {"of_node": node, "to_changed_at": session.now}).all()
+        held = session.within(_RELEASE, {"of_node": node, "to_changed_at": session.now}).all()
         freed = [{"of_lane": row.lane, "of_job": row.id, "to_until": None} for row in held if row.lane]
         if freed:
             session.run(_LANE_EXTEND, sorted(freed, key=lambda each: str(each["of_lane"])))
@@ -293,7 +294,7 @@ class Jobs:
 
     def forget(self, before: datetime) -> int:
         """Drop the jobs that were done before then; events and inputs keep the history."""
-        return self._session.run(_FORGET, {"before": before}).rowcount
+        return self._session.within(_FORGET, {"before": before}).rowcount
 
     def _change(self, statement: sa.Update, job: Job, **values: Any) -> None:
         bounds = {"of_job": job.id, "of_fence": job.fence, "to_changed_at": self._session.now}

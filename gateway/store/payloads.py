@@ -43,6 +43,9 @@ class Shelf(Protocol):
 
     def names(self) -> Iterator[str]: ...
 
+    def sweep(self) -> None:
+        """Remove what was left over by programs that were killed while they wrote."""
+
 
 class Payloads:
     """Sealed bytes by their content id."""
@@ -78,6 +81,11 @@ class Payloads:
             sealed = self._shelf.size(_name(content_id)) - _HEADER_LENGTH
         chunks = -(-sealed // (CHUNK + _TAG_LENGTH))
         return sealed - chunks * _TAG_LENGTH
+
+    def sweep(self) -> None:
+        """Remove what programs that were killed in the middle of a ``put`` left over; call it at a start."""
+        with _readable_errors("swept"):
+            self._shelf.sweep()
 
     def rewrap(self) -> int:
         """Seal the key of every payload that an older key holds with the current one; how many those were."""
@@ -220,7 +228,6 @@ class _Folder:
             yield f"{path.parent.name}/{path.name}"
 
     def sweep(self) -> None:
-        """Remove what was left over by programs that were killed while they wrote."""
         for path in self._unfinished.glob("*"):
             with suppress(OSError):
                 if path.stat().st_mtime < time.time() - LEFT_OVER_S:
@@ -265,6 +272,9 @@ class _Bucket:
     def names(self) -> Iterator[str]:
         for path in sorted(self._files.glob(f"{self._root}/??/*")):
             yield "/".join(path.split("/")[-2:])
+
+    def sweep(self) -> None:
+        """Nothing to do: an upload that broke off shows nothing, and the bucket's own rules end it."""
 
 
 class _readable_errors:

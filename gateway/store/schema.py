@@ -297,7 +297,7 @@ tasks = sa.Table(
     _seq(),
     _id(nullable=False, unique=True),
     *_owner(),
-    sa.Column("key", sa.Text, nullable=False, unique=True),
+    _text("key"),
     _text("kind"),
     _id("subject", nullable=False, default="", index=True),
     _text("reason"),
@@ -305,6 +305,7 @@ tasks = sa.Table(
     _text("closed_for"),
     _at("opened_at"),
     _at("closed_at", nullable=True),
+    sa.UniqueConstraint("key", "organisation", "clinic"),
 )
 
 buckets = sa.Table(

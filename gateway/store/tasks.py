@@ -1,4 +1,4 @@
-"""What waits for a person, each once, with what is wrong and how to mend it. Never holds a patient's value."""
+"""What waits for a person, each once per owner, with what is wrong and how to mend it. Never holds a patient's value."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ class Task:
 _SHOWN = sa.select(*(tasks.c[name] for name in Task.__dataclass_fields__)).order_by(tasks.c.seq)
 _add = insert(tasks)
 _OPEN = _add.on_conflict_do_update(
-    index_elements=[tasks.c.key],
+    index_elements=[tasks.c.key, tasks.c.organisation, tasks.c.clinic],
     set_={name: _add.excluded[name] for name in ("reason", "fix", "opened_at", "closed_at", "closed_for")},
     where=tasks.c.closed_at.is_not(None),  # What was closed and comes back is open again; what is open stays as it is.
 )

@@ -1,7 +1,59 @@
-"""Loads the maps of ``edi_maps/`` and runs them both ways.
+"""Loads the maps of ``edi_maps/``: TOML that looks like the message, compiled once, run in both directions.
 
-Never guesses: a map with a mistake does not load, and a value that cannot be read stops the document.
+Never guesses: a map with a mistake does not load (every mistake is named, with file, line and field), a value that
+cannot be read stops the document, and a value that the wire has no room or code for stops the building.
 
+A file holds ``guide`` (whose loops it reads), ``record`` (module.Name in ``gateway.domain``), ``segments`` (those of
+the set, between ST and SE) and the tables that they speak of. A segment is written as it goes out, always in ``* :``::
+
+    REF*G1*{authorization}?        fields in braces, literals as they are; "?" leaves the segment out if it says nothing
+    LQ*HE*{remarks}+               a segment for each value of a tuple
+    NM1*PR*2*{name}*****PI/XV*{id} PI is written, PI and XV are read
+    -CTX*SITUATIONAL TRIGGER       known, not ours: never written, skipped when read
+    <SV2**HC:{procedure}           read, never written
+
+**Fields.** ``{subscriber.person.last}`` follows the records; ``{/assigner}`` starts at the message's own record, from
+however deep. A form says how: ``{charge:cents}`` ``{units:int}`` ``{amount:hours}`` (minutes as decimal hours)
+``{born:date}`` (CCYYMMDD), or the name of a code table. ``{patient_paid:cents?}`` leaves a zero out. A tuple spreads
+over so many components, elements or repetitions: ``{modifiers:4}`` ``{errors*5}`` ``{review.reasons^5}``; without a
+number it hands out its values from left to right: ``HI*ABK:{diagnoses}*[ABF:{diagnoses}]11``. Values may be glued,
+``{starts_on:date}-{ends_on:date}``; ``{_}`` reads past anything (in a line with ``<``).
+
+**Counters.** ``{#}`` is the number of the part among its like, ``{#hl}`` the next HL01, ``{#parent}`` the HL01 of the
+level around it, ``{#child}`` 1 or 0: whether a level follows below. They are written, not read.
+
+**Groups.** ``(XX*{npi})`` is there together or not at all. ``(TE*{phone}|FX*{fax}|EM*{email})`` writes those that have
+a value, one behind the other, and reads them by their codes in any order; foreign ones are passed over.
+
+**Repetitions.** ``[...]6`` stands up to six times: for each value of a tuple (above); as
+``[more {category}:{code}]2`` for each record of the field ``more``; and, in an ``each`` that has this one line, for
+each of its records, where those that follow each other and agree outside of the bracket share a segment:
+``CAS*{group}*[{reason}*{amount:cents}*{quantity}]6``.
+
+**Conditions** end a line, an alternative, a call or stand in a part: ``when dependent`` (it has a value), ``when not
+dependent``, ``when quantity.unit = visit``, ``= ein/ssn`` (either), ``= {loop}`` (the loop that it stands in). They
+decide what is written. When read, what was found under ``when field = value`` sets the field to that value.
+
+**Parts.** ``@name`` puts a part in place; the tables say what it is::
+
+    [part.payer]      once                        loop = "2010BB"  the loop it is in, seen from the one around it
+    [each.lines]      for each record of lines    of = "request"   the field with its record(s), if not its own name
+    [group.billing]   for each run of records     by = ["billing"] fields that the run agrees in; "dependent?" asks only
+                                                                   whether it is there. of = "." are the run's records
+    when = "..."      of its record; else it is not written        only = "read"     never written
+    absent = { relationship = "other" }  for a field that a loop may leave unsaid, and the record may not
+    number = "sequence"  the field that takes its place among its like
+
+In a group, fields are those of the run's first record; each record of the run gets what the group reads. A part
+without ``loop`` shares the loop around it; an ``each`` without one makes a record of each segment that its lines know.
+
+**Code tables.** ``[codes.relationship]``, ``child = "19"``, ``other = ["G8", "20"]`` (the first is written, all are
+read), used as ``{relationship:relationship}``. Where two names have one code, the first is read. An enum's table must
+have all of its names. A code that the table does not know is an error; a field without a table keeps the raw code.
+
+**Reading.** A segment is taken by the first line with its tag and first code (``REF*G1``) that it does not contradict;
+if it contradicts them all further back, that is an error, since a value would mean something else than the map says.
+Segments that no line knows are not the map's. An optional record of which nothing was found is None.
 """
 
 import tomllib
@@ -23,8 +75,25 @@ from gateway.x12.tree import Loop, Segment
 
 RULE = "map"
 EVERYWHERE = Position()
-TOP_KEYS = {"guide", "record", "segments", "codes", "part", "each", "group"}
-PART_KEYS = {"loop", "of", "by", "when", "number", "absent", "segments", "only"}
+TOP_KEYS: dict[str, type] = {
+    "guide": str,
+    "record": str,
+    "segments": list,
+    "codes": dict,
+    "part": dict,
+    "each": dict,
+    "group": dict,
+}
+PART_KEYS: dict[str, type] = {
+    "segments": list,
+    "loop": str,
+    "of": str,
+    "by": list,
+    "when": str,
+    "number": str,
+    "absent": dict,
+    "only": str,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +172,31 @@ class _Compiler:
         self.said_in: dict[tuple[type, str], str] = {}
 
     def compile(self) -> tuple[type, Part] | None:
-        self._check_keys("", self.spec, TOP_KEYS)
+        self._check_keys("", self.spec, TOP_KEYS, needed=("guide", "record", "segments"))
+        for name, table in self._tables("codes"):
+            for key, codes in table.items():
+                if not (isinstance(codes, str) or (codes and all(isinstance(each, str) for each in codes))):
+                    self._note(f"{key} needs a code, or a list of them", f"[codes.{name}]", key)
         for kind in ("part", "each", "group"):
-            for name, table in self.spec.get(kind, {}).items():
+            for name, table in self._tables(kind):
                 if name in self.parts:
                     self._note(f"the part {name} is described twice", f"[{kind}.{name}]")
                 self.parts[name] = (kind, table)
-                self._check_keys(f"[{kind}.{name}]", table, PART_KEYS)
-        record = self._record(self.spec.get("record", ""))
+                self._check_keys(f"[{kind}.{name}]", table, PART_KEYS, needed=("segments",))
+        record = self._record(self.spec.get("record", "")) if not self.findings else None
         if record is None:
-            return None
-        binder = Binder(record, record, self.spec.get("codes", {}))
-        whole = self._part("", "part", self.spec, binder, ())
-        for name in self.parts.keys() - self.called:
+            return None  # The rest would only be about the same mistakes.
+        whole = self._part("", "part", self.spec, Binder(record, record, self.spec.get("codes", {})), ())
+        for name in sorted(self.parts.keys() - self.called):
             self._note(f"no line calls @{name}", f"[{self.parts[name][0]}.{name}]")
         return record, whole
+
+    def _tables(self, kind: str) -> list[tuple[str, Mapping[str, Any]]]:
+        tables = self.spec.get(kind, {})
+        good = {name: table for name, table in tables.items() if isinstance(table, dict)}
+        for name in tables.keys() - good.keys():
+            self._note(f"{kind}.{name} is no table", kind, name)
+        return list(good.items())
 
     def _record(self, dotted: str) -> type | None:
         module, _, name = dotted.rpartition(".")
@@ -145,7 +224,7 @@ class _Compiler:
                 self._note(f"{text}: {error}", header, text)
             else:
                 steps.append(step)
-        if not steps:
+        if not table.get("segments"):
             self._note("a part needs segments", header)
         lines = [step for step in steps if isinstance(step, Line)]
         when = self._condition(table.get("when", ""), binder, header)
@@ -159,7 +238,7 @@ class _Compiler:
             of=of,
             by=tuple(self._by(table.get("by", ()), binder, header)),
             when=when,
-            number=table.get("number", ""),
+            number=self._number(table.get("number", ""), binder, header),
             absent=dict(self._absent(table.get("absent", {}), binder, header)),
             reads_only=table.get("only", "") == "read",
             pack=next((line for line in lines if line.pack), None),
@@ -228,6 +307,14 @@ class _Compiler:
             found.append(Condition(path, negated=name.endswith("?")))
         return found
 
+    def _number(self, name: str, binder: Binder, header: str) -> str:
+        try:
+            if name and resolve(binder.record, (name,)) != (int, False):
+                raise Mistake(f"{name} is no whole number")
+        except Mistake as error:
+            self._note(str(error), header, "number")
+        return name
+
     def _absent(self, table: Mapping[str, str], binder: Binder, header: str) -> list[tuple[tuple[str, ...], Any]]:
         found = []
         for name, text in table.items():
@@ -238,11 +325,21 @@ class _Compiler:
                 self._note(str(error), header, "absent")
         return found
 
-    def _check_keys(self, header: str, table: Mapping[str, Any], known: set[str]) -> None:
-        for key in table.keys() - known:
-            self._note(f"there is no key {key} here", header, key)
-        for key in {"guide", "record", "segments"} - table.keys() if not header else {"segments"} - table.keys():
-            self._note(f"the key {key} is missing", header)
+    def _check_keys(
+        self, header: str, table: Mapping[str, Any], known: Mapping[str, type], *, needed: tuple[str, ...]
+    ) -> None:
+        for key, value in table.items():
+            if key not in known:
+                self._note(f"there is no key {key} here", header, key)
+            elif not isinstance(value, known[key]):
+                self._note(f"{key} is no {known[key].__name__}", header, key)
+            elif isinstance(value, list) and not all(isinstance(each, str) for each in value):
+                self._note(f"{key} holds something that is no text", header, key)
+        for key in needed:
+            if key not in table:
+                self._note(f"the key {key} is missing", header)
+        if table.get("only", "read") != "read":
+            self._note('only can be "read"', header, "only")
 
     def _note(self, what: str, header: str, about: str = "") -> None:
         """``about`` is text that stands in the wrong line, looked for below the header of its table."""

@@ -186,7 +186,7 @@ class _Unchanged(io.RawIOBase):
     """Reads a file, and says so at its end if it isn't the one that was listed."""
 
     def __init__(self, path: Path, listed: Listed) -> None:
-        self._listed = listed
+        self._folder, self._listed = path.parent, listed
         self._file = open(  # noqa: SIM115 - closed by close(); a link put there meanwhile isn't followed.
             path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
         )
@@ -195,7 +195,8 @@ class _Unchanged(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer has no len()
-        count = self._file.readinto(buffer)
+        with _door(self._folder):
+            count = self._file.readinto(buffer)
         if not count and len(buffer) and _listed(self._listed.name, os.fstat(self._file.fileno())) != self._listed:
             fix = "It is fetched again once it lies still"
             raise PartnerUnreachable("the file changed while it was read", where=self._listed.without_name, fix=fix)

@@ -392,7 +392,7 @@ def _create_tables() -> None:
         sa.Column("closed_at", _INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_tasks")),
         sa.UniqueConstraint("id", name=op.f("uq_tasks_id")),
-        sa.UniqueConstraint("key", name=op.f("uq_tasks_key")),
+        sa.UniqueConstraint("key", "organisation", "clinic", name=op.f("uq_tasks_key_organisation_clinic")),
     )
     op.create_index(op.f("ix_tasks_subject"), "tasks", ["subject"], unique=False)
     op.create_table(
