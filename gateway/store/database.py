@@ -114,6 +114,7 @@ class Store:
         if check:
             try:
                 store.check()
+                store.payloads.sweep()
             except BaseException:
                 store.dispose()
                 raise

@@ -57,11 +57,15 @@ class Payloads:
     def put(self, chunks: Iterable[bytes]) -> str:
         """Store the bytes; their content id. The same bytes again have the same id. Streams, whatever their size.
 
-        Raises StoreUnavailable where they cannot be written (a full disk); then nothing of them is there.
+        Raises StoreUnavailable where they cannot be written (a full disk), and whatever the source of the chunks
+        raises; then nothing of them is there.
         """
         sealing = _Sealing(self._keys)
-        with _readable_errors("written"):
-            self._shelf.write(sealing.seal(chunks), lambda: _name(sealing.content_id))
+        try:
+            with _readable_errors("written"):
+                self._shelf.write(sealing.seal(_source(chunks)), lambda: _name(sealing.content_id))
+        except _SourceBroke as broke:
+            raise broke.error from None
         return sealing.content_id
 
     def open(self, content_id: str) -> BinaryIO:
@@ -275,6 +279,21 @@ class _Bucket:
 
     def sweep(self) -> None:
         """Nothing to do: an upload that broke off shows nothing, and the bucket's own rules end it."""
+
+
+class _SourceBroke(Exception):
+    """Carries an error of the chunks' source past those of the place that they are written to."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _source(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except OSError as error:
+        raise _SourceBroke(error) from error
 
 
 class _readable_errors:

@@ -68,7 +68,8 @@ class Statements:
 
     def __init__(self, table: sa.Table) -> None:
         self.table = table
-        self.add = insert(table).on_conflict_do_nothing()
+        number = [table.c.organisation, table.c.clinic, table.c.client_key]
+        self.add = insert(table).on_conflict_do_nothing(index_elements=number)
         self.known = Scoped(
             sa.select(table.c.id, table.c.digest).where(
                 table.c.organisation == sa.bindparam("of_organisation"),

@@ -1,4 +1,4 @@
-"""What waits for a person, each once per owner, with what is wrong and how to mend it. Never holds a patient's value."""
+"""What waits for a person, once per owner, with what is wrong and how to mend it. Never holds a patient's value."""
 
 from dataclasses import dataclass
 from datetime import datetime
