@@ -6,6 +6,7 @@ A state only moves forward: an answer that comes twice, late or out of order cha
 from collections.abc import Iterable
 from enum import StrEnum
 
+from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.errors import Finding
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
@@ -84,6 +85,16 @@ def hold(tx: Transaction, subject: str, findings: Iterable[Finding], *, document
         tx.tasks.open(
             f"held:{subject}:{each.rule}:{number}", kind="held", subject=subject, reason=str(each), fix=each.fix
         )
+
+
+def changed_by(tx: Transaction, request: AuthorizationRequest) -> list[StoredAuthorization]:
+    """The same clinic's authorizations that an extension, revision or cancellation names by the payer's number, the
+    oldest first; changes that only echo the number are not among them."""
+    if request.kind is Kind.INITIAL or not request.previous_number:
+        return []
+    found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", request.previous_number)]
+    own = [each for each in found if (each.organisation, each.clinic) == (request.organisation, request.clinic)]
+    return [each for each in own if each.request.kind in (Kind.INITIAL, Kind.EXTENSION) and each.id != request.id]
 
 
 def subjects_of(tx: Transaction, kind: str, value: str, partner: str) -> list[str]:

@@ -3,16 +3,16 @@
 Grants have ids that come from the authorization, its number and the line, so that the same answer twice grants once.
 """
 
-from gateway.domain.authorization import AuthorizationRequest, Kind
+from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, Unit
 from gateway.domain.decision import Decision, EventDecision
 from gateway.errors import Finding, Position
-from gateway.flow.cases import AUTHORIZATION_PREFIX, UNANSWERED, State, move, subjects_of
+from gateway.flow.cases import AUTHORIZATION_PREFIX, UNANSWERED, State, changed_by, move, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import enqueue
 from gateway.ledger import units
 from gateway.ledger.certifying import certify
-from gateway.ledger.entry import Account, Cause, entry_id
+from gateway.ledger.entry import Account, Bucket, Cause, Entry, entry_id
 from gateway.ledger.granting import Granted, grants, refusal
 from gateway.ledger.states import State as Step
 from gateway.ledger.states import may_become
@@ -36,13 +36,13 @@ def react(house: House, tx: Transaction, document: Document, place: Position, de
         close_expectation(tx, subject, answer)
     reading = house.settings.policy(stored.request.payer.id).hsd
     above = decision.rejections
-    events = decision.events or ((EventDecision(),) if not above else ())
-    if above or not decision.events:
-        granted = refusal(above) if above else grants(events[0], stored.request, hsd_reading=reading)
-        _take_effect(tx, document, stored, EventDecision(rejections=above), granted, matched_on)
-    else:
-        for event in events:
-            _take_effect(tx, document, stored, event, grants(event, stored.request, hsd_reading=reading), matched_on)
+    before = _granted_before(tx, stored.request)
+    if above:
+        _take_effect(tx, document, stored, EventDecision(rejections=above), refusal(above), matched_on)
+        return
+    for event in decision.events or (EventDecision(),):
+        granted = grants(event, stored.request, hsd_reading=reading, granted_before=before)
+        _take_effect(tx, document, stored, event, granted, matched_on)
 
 
 def _answered(tx: Transaction, partner: str, decision: Decision) -> tuple[str | None, str]:
@@ -112,40 +112,88 @@ def _task(tx: Transaction, document: Document, subject: str, task: Finding) -> N
 
 
 def _post(tx: Transaction, document: Document, stored: StoredAuthorization, granted: Granted) -> None:
-    """Opens a bucket for each grant, or brings one that is there to what the payer states now."""
-    known = [each.id for each in tx.books.buckets(stored.id)]
+    """Opens a bucket for each grant, or brings one that is there to what the payer states now.
+
+    A revision restates what was certified before, so it posts to that authorization's buckets: opened beside them,
+    the same visits would count twice.
+    """
+    revised = changed_by(tx, stored.request) if stored.request.kind is Kind.REVISION else []
+    home = revised[0] if revised else stored
+    known = tx.books.buckets(home.id)
+    balances = tx.books.balances([each.id for each in known], lock=True)
+    cause = Cause(document=document.id, authorization=home.id, actor=tx.scope.actor)
     certified = certify(
         granted.grants,
-        authorization=stored.id,
-        organisation=stored.organisation,
-        clinic=stored.clinic,
-        balances=tx.books.balances(known, lock=True),
-        cause=Cause(document=document.id, authorization=stored.id, actor=tx.scope.actor),
+        authorization=home.id,
+        organisation=home.organisation,
+        clinic=home.clinic,
+        balances=balances,
+        cause=cause,
         holds_on=tx.now.date(),
         key=document.payload,
+        known=known,
     )
     for each in certified:
-        bucket = each.bucket
-        tx.books.add_bucket(bucket)
+        tx.books.add_bucket(each.bucket)
         for entry in each.entries:
-            if tx.books.post(entry):
-                tx.events.add(
-                    stored.id,
-                    "authorization.granted" if entry.kind == "grant" else "authorization.returned",
-                    document=document.id,
-                    quantity=sum(posting.quantity for posting in entry.postings),
-                    unit=str(bucket.unit),
-                    line=bucket.line,
-                    quantity_source=bucket.quantity_source,
-                    window_source=bucket.window_source,
-                )
+            _post_one(tx, document, stored.id, each.bucket, entry)
         for task in each.tasks:
             _task(tx, document, stored.id, task)
+    if home is not stored and certified:
+        _supersede(
+            tx, document, stored, [each for each in known if each.id not in {one.bucket.id for one in certified}]
+        )
+
+
+def _post_one(tx: Transaction, document: Document, subject: str, bucket: Bucket, entry: Entry) -> None:
+    if tx.books.post(entry):
+        tx.events.add(
+            subject,
+            "authorization.granted" if entry.kind == "grant" else "authorization.returned",
+            document=document.id,
+            quantity=sum(posting.quantity for posting in entry.postings),
+            unit=str(bucket.unit),
+            line=bucket.line,
+            quantity_source=bucket.quantity_source,
+            window_source=bucket.window_source,
+        )
+
+
+def _supersede(tx: Transaction, document: Document, stored: StoredAuthorization, buckets: list[Bucket]) -> None:
+    """What a revision does not certify any more goes back to the payer, as far as it is not in use."""
+    balances = tx.books.balances([each.id for each in buckets], lock=True)
+    for bucket in buckets:
+        available = balances[bucket.id].get(Account.AVAILABLE, 0)
+        if available and bucket.number == stored.request.previous_number:
+            cause = Cause(document=document.id, authorization=bucket.authorization, actor=tx.scope.actor)
+            key = f"revised:{stored.id}:{document.payload}"
+            entry = units.give_back(
+                bucket, balances[bucket.id], available, cause=cause, holds_on=tx.now.date(), key=key
+            )
+            _post_one(tx, document, stored.id, bucket, entry)
+
+
+def _granted_before(tx: Transaction, request: AuthorizationRequest) -> Quantity | None:
+    """What the certification held that an extension names, to tell what the answer adds from a new total."""
+    if request.kind is not Kind.EXTENSION:
+        return None
+    sums: dict[Unit, int] = {}
+    for each in changed_by(tx, request):
+        buckets = {bucket.id: bucket for bucket in tx.books.buckets(each.id)}
+        for bucket_id, balance in tx.books.balances(buckets).items():
+            held = -balance.get(Account.GRANT, 0) - balance.get(Account.RETURNED, 0)
+            if held:
+                unit = buckets[bucket_id].unit
+                sums[unit] = sums.get(unit, 0) + held
+    if len(sums) != 1:
+        return None
+    ((unit, amount),) = sums.items()
+    return Quantity(amount=amount, unit=unit)
 
 
 def _cancel(tx: Transaction, document: Document, stored: StoredAuthorization) -> None:
     """Gives back what is left of the authorization that was cancelled; what is in use already is told, not touched."""
-    for subject in _about(tx, stored.request) or [stored.id]:
+    for subject in [each.id for each in changed_by(tx, stored.request)] or [stored.id]:
         left = 0
         buckets = tx.books.buckets(subject)
         balances = tx.books.balances([each.id for each in buckets], lock=True)
@@ -163,19 +211,6 @@ def _cancel(tx: Transaction, document: Document, stored: StoredAuthorization) ->
         if subject != stored.id:
             move(tx, subject, State.CANCELLED, reason="cancelled at the clinic's request")
         tx.events.add(subject, "authorization.cancelled", document=document.id, returned=left)
-
-
-def _about(tx: Transaction, request: AuthorizationRequest) -> list[str]:
-    """The authorizations of the same clinic that a cancellation names by the payer's number."""
-    if request.kind is not Kind.CANCEL or not request.previous_number:
-        return []
-    found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", request.previous_number)]
-    return [
-        each.id
-        for each in found
-        if (each.organisation, each.clinic) == (request.organisation, request.clinic)
-        and each.request.kind is not Kind.CANCEL
-    ]
 
 
 def _wake_claims(tx: Transaction, stored: StoredAuthorization, document: Document) -> None:

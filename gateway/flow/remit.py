@@ -5,7 +5,7 @@ What does not balance, or is not ours, is held in suspense with a task; nothing 
 
 from gateway.domain.remittance import Adjustment, ClaimPayment, Remittance
 from gateway.errors import Finding, Position, Severity
-from gateway.flow.cases import ADJUDICATED, CLAIM_PREFIX, State, subjects_of
+from gateway.flow.cases import CLAIM_PREFIX, State, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.returning import held, shared_visits
@@ -15,6 +15,9 @@ from gateway.ledger.entry import Cause
 from gateway.ledger.outcome import allowed, in_order, settle
 from gateway.ledger.settling import settled
 from gateway.store import Document, StoredClaim
+
+
+_SETTLED = (State.PAID, State.PARTLY_PAID, State.DENIED)  # A reversal may come; REVERSED waits for its correction.
 
 
 def react(house: House, tx: Transaction, document: Document, place: Position, remittance: Remittance) -> None:
@@ -33,7 +36,7 @@ def react(house: House, tx: Transaction, document: Document, place: Position, re
         _repeated(tx, document, stored, remittance, known)
         return
     table = consequences.load()
-    adjudicated = [number for number, each in known.items() if State(each.state) in ADJUDICATED]
+    adjudicated = [number for number, each in known.items() if State(each.state) in _SETTLED]
     posting = cents.post_remittance(
         remittance,
         table,

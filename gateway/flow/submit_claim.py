@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import rules
+from gateway.domain.authorization import Kind
 from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
 from gateway.errors import Finding, Severity
-from gateway.flow.cases import BILLABLE, UNDECIDED, State
+from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by
 from gateway.flow.house import House
 from gateway.flow.returning import other_claims
 from gateway.flow.wire import CLAIM
@@ -127,7 +128,11 @@ class ClaimDesk:
 def controlling(tx: Transaction, claim: Claim) -> StoredAuthorization | None:
     """The authorization that a claim names, by the clinic's own number of it or by the payer's; else None."""
     if claim.authorization_ref:
-        return tx.authorizations.by_client_ref(claim.organisation, claim.clinic, claim.authorization_ref)
+        named = tx.authorizations.by_client_ref(claim.organisation, claim.clinic, claim.authorization_ref)
+        if named is None or named.request.kind is not Kind.REVISION or State(named.state) in UNDECIDED:
+            return named
+        # What a revision certifies is booked under the authorization that it revises.
+        return next(iter(changed_by(tx, named.request)), named)
     if not claim.authorization:
         return None
     found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", claim.authorization)]
