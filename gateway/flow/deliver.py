@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import BinaryIO
 
 from gateway import logs
-from gateway.errors import GatewayError, PartnerRefused, PartnerUnreachable
+from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable
 from gateway.flow.cases import State, advance, subjects_of
 from gateway.flow.house import House, Transaction
 from gateway.flow.partners import DurableSeen, mailbox
@@ -127,7 +127,9 @@ class Pickup:
             self._transport = mailbox(self._partner, self._sightings)
         try:
             arrivals = self._transport.fetch(DurableSeen(self._house, self._partner.name))
-            return sum(self._take(self._transport, each) for each in arrivals)
+            taken = sum(self._take(self._transport, each) for each in arrivals)
+            self._tell(self._transport.findings)
+            return taken
         except PartnerRefused as error:
             self.close()
             halt(self._house, self._partner.name, error)
@@ -140,6 +142,16 @@ class Pickup:
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+
+    def _tell(self, findings: list[Finding]) -> None:
+        """What was left lying at the partner's becomes a task, once for each file."""
+        if not findings:
+            return
+        name = self._partner.name
+        with self._house.store.transaction(self._house.everything()) as tx:
+            for each in findings:
+                key = f"left:{name}:{each.where}:{each.what}"
+                tx.tasks.open(key, kind="left_lying", subject=name, reason=str(each), fix=each.fix)
 
     def _take(self, transport: Transport, arrival: Arrival) -> bool:
         """One file's trouble holds no other file up: it comes again at the next poll."""

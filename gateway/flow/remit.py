@@ -16,7 +16,6 @@ from gateway.ledger.outcome import allowed, in_order, settle
 from gateway.ledger.settling import settled
 from gateway.store import Document, StoredClaim
 
-
 _SETTLED = (State.PAID, State.PARTLY_PAID, State.DENIED)  # A reversal may come; REVERSED waits for its correction.
 
 
