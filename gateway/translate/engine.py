@@ -218,15 +218,16 @@ class Maker:
     said_in: Mapping[tuple[type, str], str]
 
     def make(self, kind: type, values: Values, where: Position | str) -> Any:
-        """The record; optional records without values are None. Raises GatewayError where a date, an amount or a code
-        that it cannot do without is missing, and where the record's own checks say no."""
+        """The record; optional records without values are None, and text that has a place in the message and was not
+        found there is "". Raises GatewayError where a date, an amount or a code that the record cannot do without is
+        missing, and where the record's own checks say no."""
         arguments: dict[str, Any] = {}
         where = values.get(PLACE, where)
         for name, hint, needed in _fields(kind):
             if name in values:
                 arguments[name] = self._fitted(hint, values[name], where)
-            elif needed:
-                arguments[name] = self._empty(kind, name, hint, where)
+            elif needed or (hint is str and (kind, name) in self.said_in):
+                arguments[name] = self._empty(kind, name, hint, where)  # An empty element is no default of ours.
         try:
             return kind(**arguments)
         except AssertionError as error:

@@ -53,7 +53,8 @@ have all of its names. A code that the table does not know is an error; a field 
 
 **Reading.** A segment is taken by the first line with its tag and first code (``REF*G1``) that it does not contradict;
 if it contradicts them all further back, that is an error, since a value would mean something else than the map says.
-Segments that no line knows are not the map's. An optional record of which nothing was found is None.
+Segments that no line knows are not the map's. An optional record of which nothing was found is None; text that the
+map has a place for and the message leaves empty is "", whatever the record's default.
 """
 
 import tomllib
@@ -69,7 +70,7 @@ from gateway.errors import Finding, GatewayError, Position, SettingsInvalid
 from gateway.translate.engine import RUN, Maker, Part, Written
 from gateway.translate.fields import Condition, Scope, Values
 from gateway.translate.forms import Misfit, from_plain_text
-from gateway.translate.lines import Element, Line
+from gateway.translate.lines import Bracket, Line
 from gateway.translate.notation import Binder, Mistake, resolve
 from gateway.x12.tree import Loop, Segment
 
@@ -175,7 +176,8 @@ class _Compiler:
         self._check_keys("", self.spec, TOP_KEYS, needed=("guide", "record", "segments"))
         for name, table in self._tables("codes"):
             for key, codes in table.items():
-                if not (isinstance(codes, str) or (codes and all(isinstance(each, str) for each in codes))):
+                listed = codes if isinstance(codes, list) else [codes]
+                if not listed or not all(isinstance(each, str) for each in listed):
                     self._note(f"{key} needs a code, or a list of them", f"[codes.{name}]", key)
         for kind in ("part", "each", "group"):
             for name, table in self._tables(kind):
@@ -263,7 +265,7 @@ class _Compiler:
 
     def _remember(self, line: Line, binder: Binder) -> None:
         for node in line.nodes:
-            if isinstance(node, Element):
+            if not (isinstance(node, Bracket) and node.records):
                 for each in node.carried():
                     owner, _ = resolve(binder.root if each.rooted else binder.record, each.path[:-1])
                     self.said_in.setdefault((owner, each.path[-1]), f"{line.tag}{node.at:02}")
