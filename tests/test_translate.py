@@ -440,13 +440,23 @@ def test_a_cas_holds_six_of_one_group() -> None:
     ]
 
 
-def test_a_rejection_of_an_events_provider_is_the_events() -> None:
-    text = (GOLDEN / "278_response.edi").read_text(encoding="ascii")
-    refused = "NM1*SJ*2*LAKESIDE THERAPY~\nAAA*N**35*N~\nHL*5*4*SS*0~"
-    text = text.replace("HL*5*4*SS*0~", refused, 1).replace("SE*34", "SE*36", 1)
+REFUSED = [
+    ("2010EA", "HL*5*4*SS*0~", "NM1*SJ*2*LAKESIDE THERAPY~\nAAA*N**35*N~\nHL*5*4*SS*0~"),
+    ("2010EC", "HL*5*4*SS*0~", "NM1*PW*2*HOME~\nN3*7 ELM STREET~\nN4*SPRINGFIELD~\nAAA*N**47*C~\nHL*5*4*SS*0~"),
+    ("2010FA", "SV1*HC:97110:GP**UN*24~", "SV1*HC:97110:GP**UN*24~\nNM1*SJ*1*HAND*OTTO~\nAAA*N**43*C~"),
+]
+
+
+@pytest.mark.parametrize(("loop", "before", "after"), REFUSED, ids=[each[0] for each in REFUSED])
+def test_what_is_wrong_with_somebody_at_the_event_or_line_is_kept(loop: str, before: str, after: str) -> None:
+    text = (GOLDEN / "278_response.edi").read_text(encoding="ascii").replace(before, after, 1)
     (found,) = (each for each in unwrap([text.encode()]) if isinstance(each, TransactionSet))
+    walked = guide.load(running(found).guide).walk(found.segments, found.place)
+    assert [str(finding) for finding in walked.findings] == []
     (event,) = read(found).events
-    assert [(each.level, each.reason, each.follow_up) for each in event.rejections] == [("2010EA", "35", "N")]
+    rejections = [*event.rejections, *event.lines[0].rejections]
+    assert [each.level for each in rejections] == [loop]
+    assert bool(event.rejections) == loop.startswith("2010E")
 
 
 # --- Forms ---

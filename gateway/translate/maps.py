@@ -215,7 +215,8 @@ class _Compiler:
     def _part(self, name: str, kind: str, table: Mapping[str, Any], outer: Binder, calls: tuple[str, ...]) -> Part:
         header = f"[{kind}.{name}]" if name else ""
         loop = tuple(each for each in table.get("loop", "").split("/") if each)
-        of = self._of(name, kind, table, outer, header)
+        text = table.get("of", "" if kind == "part" else name)
+        of = RUN if text == "." else tuple(each for each in text.split(".") if each)
         record = self._subject(of, kind, outer, header)
         binder = Binder(record, outer.root, outer.codes, loop[-1] if loop else outer.loop)
         steps: list[Line | Part] = []
@@ -269,10 +270,6 @@ class _Compiler:
                 for each in node.carried():
                     owner, _ = resolve(binder.root if each.rooted else binder.record, each.path[:-1])
                     self.said_in.setdefault((owner, each.path[-1]), f"{line.tag}{node.at:02}")
-
-    def _of(self, name: str, kind: str, table: Mapping[str, Any], outer: Binder, header: str) -> tuple[str, ...]:
-        text = table.get("of", "" if kind == "part" else name)
-        return RUN if text == "." else tuple(each for each in text.split(".") if each)
 
     def _subject(self, of: tuple[str, ...], kind: str, outer: Binder, header: str) -> type:
         """The type of the record that the part is about; the outer one where there is a mistake."""
