@@ -49,7 +49,6 @@ def test_a_bucket_comes_back_whole(store: Store) -> None:
             assert tx.books.bucket(each.id) == each
             assert tx.books.bucket(each.id, lock=True) == each
         assert [each.line for each in tx.books.buckets(bucket(1).authorization)] == [0, 2]
-        assert tx.books.buckets_ended_by(date(2026, 6, 30)) == [bucket(1)]
         with pytest.raises(NotInStore):
             tx.books.bucket("bu_nowhere")
         with pytest.raises(NotInStore):
@@ -67,6 +66,18 @@ def test_balances_are_the_sum_of_what_was_posted(store: Store) -> None:
         }
         assert tx.books.balances([]) == {}
         assert tx.books.check() == []
+
+
+def test_windows_that_ended_with_something_left_are_found(store: Store) -> None:
+    made = granted(store, 2)
+    with store.transaction(SYSTEM) as tx:
+        tx.books.add_bucket(bucket(2))  # Nothing was granted in it.
+        assert tx.books.buckets_ended_by(date(2026, 6, 29)) == []
+        assert tx.books.buckets_ended_by(date(2026, 6, 30)) == [made]
+        assert draw(tx, made, "one")
+        assert tx.books.buckets_ended_by(date(2026, 7, 1)) == [made]
+        assert draw(tx, made, "two")
+        assert tx.books.buckets_ended_by(date(2026, 7, 1)) == []
 
 
 def test_an_entry_is_posted_once(store: Store) -> None:

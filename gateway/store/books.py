@@ -22,7 +22,20 @@ _BUCKET = tuple(Bucket.__dataclass_fields__)
 _CAUSE = tuple(Cause.__dataclass_fields__)
 _BUCKETS = sa.select(*(buckets.c[name] for name in _BUCKET)).order_by(buckets.c.starts_on, buckets.c.line, buckets.c.id)
 _BUCKETS_OF = Scoped(_BUCKETS.where(buckets.c.authorization == sa.bindparam("of_authorization")), buckets)
-_BUCKETS_ENDED = Scoped(_BUCKETS.where(buckets.c.ends_on <= sa.bindparam("last_day")), buckets)
+_LEFT = (
+    sa.select(
+        sa.func.sum(
+            sa.case(
+                (postings.c.target == Account.AVAILABLE.value, postings.c.quantity),
+                (postings.c.source == Account.AVAILABLE.value, -postings.c.quantity),
+                else_=0,
+            )
+        )
+    )
+    .where(postings.c.bucket == buckets.c.id)
+    .scalar_subquery()
+)
+_BUCKETS_ENDED = Scoped(_BUCKETS.where(buckets.c.ends_on <= sa.bindparam("last_day"), _LEFT > 0), buckets)
 _ONE = _BUCKETS.where(buckets.c.id == sa.bindparam("wanted"))
 _BUCKET_GET = Scoped(_ONE, buckets)
 _BUCKET_LOCK = Scoped(_ONE.with_for_update(), buckets)
@@ -94,7 +107,7 @@ class Books:
         return [_bucket(row) for row in rows]
 
     def buckets_ended_by(self, day: date) -> list[Bucket]:
-        """The buckets whose window's last day is this one or an earlier one."""
+        """The buckets whose window ended by this day and in which something is still available."""
         return [_bucket(row) for row in self._session.within(_BUCKETS_ENDED, {"last_day": day})]
 
     def bucket(self, bucket_id: str, *, lock: bool = False) -> Bucket:

@@ -6,7 +6,7 @@ hash of all of it, so the same spelling is one row. Never shows a value in an er
 
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -38,15 +38,22 @@ class People:
 
     def put(self, organisation: str, person: Person, member_id: str, *, clinic: str = "") -> str:
         """Store one spelling of a person; its id. The same again gives the same id."""
-        return self.put_plain(*self._session.owner(organisation, clinic), to_plain(person), member_id)
+        row = self.row(*self._session.owner(organisation, clinic), to_plain(person), member_id)
+        self.put_rows([row])
+        return str(row["id"])
 
-    def put_plain(self, organisation: str, clinic: str, person: dict[str, Any], member_id: str) -> str:
-        """``put`` for a person in the form of ``to_plain``."""
+    def put_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Store several spellings; those that are there already stay as they are."""
+        if rows:  # In the order of ids, so that two who store a family do not wait for each other.
+            self._session.run(_PUT, sorted(rows, key=lambda row: str(row["id"])))
+
+    def row(self, organisation: str, clinic: str, person: dict[str, Any], member_id: str) -> dict[str, Any]:
+        """The sealed row of a person in the form of ``to_plain``; its ``id`` is known before it is stored."""
         session, keys = self._session, self._session.keys
         text = json.dumps({"person": person, "member_id": member_id}, sort_keys=True, separators=(",", ":"))
         digest = bytes.fromhex(keys.fingerprint("person", organisation, clinic, text))[:_ID_BYTES]
         person_id = f"pe_{urlsafe_b64encode(digest).decode().rstrip('=')}"
-        values = {
+        return {
             "id": person_id,
             "organisation": organisation,
             "clinic": clinic,
@@ -55,8 +62,6 @@ class People:
             "record": keys.seal(text.encode(), f"people/{person_id}"),
             "recorded_at": session.now,
         }
-        session.run(_PUT, values)
-        return person_id
 
     def get(self, person_id: str) -> tuple[Person, str]:
         """The person and the member id. Raises NotInStore outside of the scope."""

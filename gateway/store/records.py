@@ -31,12 +31,14 @@ class Added:
 def seal_record(session: Session, record: Any, *, context: str, organisation: str, clinic: str) -> bytes:
     """The sealed form; its people are stored first."""
     plain = to_plain(record)
-    people = People(session)
+    people, rows = People(session), []
     for holder in _holders(plain):
         member_id = holder.pop("member_id", None)
-        holder["person"] = people.put_plain(organisation, clinic, holder["person"], member_id or "")
+        rows.append(people.row(organisation, clinic, holder["person"], member_id or ""))
+        holder["person"] = rows[-1]["id"]
         if member_id is not None:
             holder["member"] = True  # Told apart from a record that left the member id out.
+    people.put_rows(rows)
     return session.keys.seal(json.dumps(plain, separators=(",", ":")).encode(), context)
 
 

@@ -319,7 +319,7 @@ buckets = sa.Table(
     _plain("modifiers"),
     _text("unit"),
     _on("starts_on"),
-    _on("ends_on"),
+    sa.Column("ends_on", sa.Date, index=True),
     sa.Column("limited", sa.Boolean, nullable=False),
     _text("window_source"),
     _text("quantity_source"),

@@ -157,6 +157,7 @@ def own(prefix: str, table: sa.Table) -> None:
 
 
 _FULL = ("full", "no space", "quota")
+_CROSSED = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock detected.
 
 
 @contextmanager
@@ -165,6 +166,8 @@ def our_errors() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        if isinstance(error, sa.exc.DBAPIError) and getattr(error.orig, "sqlstate", None) in _CROSSED:
+            raise ChangedMeanwhile("two transactions waited for each other", fix="Start this one over") from error
         raise _unavailable(error) from error
     except sa.exc.DBAPIError as error:
         reason = type(error.orig).__name__ if error.orig else type(error).__name__

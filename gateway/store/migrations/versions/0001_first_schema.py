@@ -105,6 +105,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buckets")),
     )
     op.create_index(op.f("ix_buckets_authorization"), "buckets", ["authorization"], unique=False)
+    op.create_index(op.f("ix_buckets_ends_on"), "buckets", ["ends_on"], unique=False)
     op.create_table(
         "claims",
         sa.Column("id", sa.String(length=64), nullable=False),
