@@ -5,35 +5,47 @@ nothing. The answer is a document of its own, written beside the file where it c
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from gateway import logs
 from gateway.domain.authorization import AuthorizationRequest
-from gateway.errors import Finding
+from gateway.errors import Finding, GatewayError
 from gateway.flow import intake
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import enqueue
-from gateway.store import Added, Job
+from gateway.store import Added, Job, StoredAuthorization, StoredClaim
 
 log = logs.get()
 FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 RESULT_SUFFIX = ".result.json"
 
 
+class ResultUndelivered(GatewayError):
+    """The place of a result cannot be written at the moment; trying again may help."""
+
+    retryable = True
+
+
 def take(
     house: House, *, name: str, data: bytes, form: str, answer_to: str = "", actor: str = "", tx: Transaction
 ) -> str:
-    """Stores a clinic's file and queues its reading; the document's id. ``answer_to`` is where its result goes."""
+    """Stores a clinic's file and queues its reading; the document's id. ``answer_to`` is where its result goes.
+
+    A file's name may be its patient's: it stands in the sealed input and in a sealed payload, and nowhere else.
+    """
     payload = house.store.payloads.put([data])
     document = tx.documents.add(
-        direction="in", partner="", name=name, payload=payload, kind=f"intake.{form}", size=len(data), state="stored"
+        direction="in", partner="", name="", payload=payload, kind=f"intake.{form}", size=len(data), state="stored"
     )
-    tx.inputs.add(kind="document", name="intake", holds_on=tx.now.date(), document=document, content={"actor": actor})
+    content = {"actor": actor, "name": os.fsencode(name).decode(errors="backslashreplace")}
+    tx.inputs.add(kind="document", name="intake", holds_on=tx.now.date(), document=document, content=content)
+    place = house.store.payloads.put([os.fsencode(answer_to)]) if answer_to else ""
     tx.jobs.enqueue(
         "accept",
-        payload={"document": document, "form": form, "answer_to": answer_to},
+        payload={"document": document, "form": form, "answer_to": place},
         lane="accept",
         key=f"accept:{document}",
     )
@@ -53,7 +65,8 @@ def accept(house: House, job: Job) -> None:
             payload = house.store.payloads.put([answer])
             tx.jobs.enqueue(
                 "answer",
-                payload={"payload": payload, "path": job.payload["answer_to"]},
+                payload={"payload": payload, "answer_to": job.payload["answer_to"]},
+                lane=f"answer:{job.payload['answer_to']}",  # Of a file that was replaced, the last result stays.
                 key=f"answer:{document.id}",
             )
         tx.documents.set_about(document.id, **{key: len(result[key]) for key in ("accepted", "rejected", "conflicts")})
@@ -85,7 +98,8 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
             result["repeated"].append(shown)
         else:
             tx.events.add(added.existing, "case.conflict", document=document)
-            result["conflicts"].append(_conflict(tx, repository, added, each, shown))
+            held = repository.get(added.existing)
+            result["conflicts"].append(_conflict(held, each, shown))
     for partner_name, submitted in sorted(submit):
         enqueue(tx, partner_name, submitted, document)
     result["rejected"] = [
@@ -97,21 +111,21 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
 
 
 def _conflict(
-    tx: Transaction, repository: Any, added: Added, each: intake.Accepted, shown: Mapping[str, Any]
+    held: StoredAuthorization | StoredClaim, each: intake.Accepted, shown: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Both contents, side by side, for the clinic that sent both: only where they differ."""
-    held = repository.get(added.existing)
     finding = Finding(
         rule="intake.conflict",
         what="this number of yours was taken before, with other content; that one stands, this one was not taken",
         fix="Submit the change under a number of its own (a revision, or a claim of frequency 7)",
         where="$.client_ref",
     )
-    before, now = intake.shown(held.record), intake.shown(each.record)
+    record = held.request if isinstance(held, StoredAuthorization) else held.claim
+    before, now = intake.shown(record), intake.shown(each.record)
     differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return {
         **shown,
-        "id": added.existing,
+        "id": held.id,
         "findings": [finding.as_json()],
         "held": {key: before.get(key) for key in differing},
         "submitted": {key: now.get(key) for key in differing},
@@ -120,12 +134,24 @@ def _conflict(
 
 def answer(house: House, job: Job) -> None:
     """Writes a result beside the file that it answers; again and again to the same bytes, so a repeat is harmless."""
-    target = Path(job.payload["path"])
-    partial = target.with_name(f".{target.name}.part")
-    partial.write_bytes(house.store.payloads.read(job.payload["payload"]))
-    partial.replace(target)
+    target = Path(os.fsdecode(house.store.payloads.read(job.payload["answer_to"])))
+    publish(target, house.store.payloads.read(job.payload["payload"]))
     with house.store.transaction(house.everything()) as tx:
         tx.jobs.finish(job)
+
+
+def publish(target: Path, content: bytes) -> None:
+    """Whoever looks sees a whole result or none. Raises ResultUndelivered, which names no file."""
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(target)
+    except OSError as error:
+        raise ResultUndelivered(
+            f"a result cannot be written ({error.strerror or type(error).__name__})",
+            where="the folder of the results",
+            fix="Make room there, or give the gateway's user the right to write; it is tried again",
+        ) from error
 
 
 def form_of(path: Path) -> str | None:

@@ -112,10 +112,10 @@ def _sent(tx: Transaction, partner: Partner, document: Document, *, attempts: in
 class Pickup:
     """One partner's side of receiving: keeps the connection and what the last look saw from poll to poll."""
 
-    def __init__(self, house: House, partner: Partner) -> None:
+    def __init__(self, house: House, partner: Partner, *, sightings: Sightings | None = None) -> None:
         self._house = house
         self._partner = partner
-        self._sightings = Sightings()
+        self._sightings = Sightings() if sightings is None else sightings
         self._transport: Transport | None = None
 
     def poll(self) -> int:
