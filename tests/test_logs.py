@@ -132,11 +132,11 @@ def test_a_library_is_named_and_not_quoted() -> None:
     try:
         raise ValueError(PATIENT)
     except ValueError:
-        logging.getLogger("paramiko.transport").exception("failed")
-    logging.getLogger("paramiko.transport").info("connected")
+        logging.getLogger("sqlalchemy.pool").exception("failed")
+    logging.getLogger("sqlalchemy.pool").info("connected")
     assert [(line["event"], line["library"]) for line in written(stream)] == [
         ("library.warned", "pyx12"),
-        ("library.warned", "paramiko"),
+        ("library.warned", "sqlalchemy"),
     ]
     assert PATIENT not in stream.getvalue()
 
