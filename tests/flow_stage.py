@@ -61,8 +61,11 @@ def request_json(number: int = 1, **changed: Any) -> Json:
     return _changed(made, changed)
 
 
-def claim_json(number: int = 1, *, served_on: str = "2026-03-02", lines: int = 2, **changed: Any) -> Json:
+def claim_json(
+    number: int = 1, *, served_on: str = "2026-03-02", lines: Sequence[Json] | None = None, **changed: Any
+) -> Json:
     """A claim for one visit under the request of the same number, 120.00 and 60.00."""
+    usual = [line_json("97110", "120.00", 2, served_on), line_json("97140", "60.00", 1, served_on)]
     made = {
         "type": "claim",
         "organisation": "northside",
@@ -73,15 +76,12 @@ def claim_json(number: int = 1, *, served_on: str = "2026-03-02", lines: int = 2
         "diagnoses": ["M25.561"],
         "authorization_ref": f"ACCT-31337-A{number}",
         "rendering": {"last_name": "Therapis", "first_name": "Toni", "npi": "1000000004", "taxonomy": "225100000X"},
-        "lines": [
-            _line_json("97110", "120.00", 2, served_on),
-            _line_json("97140", "60.00", 1, served_on),
-        ][:lines],
+        "lines": usual if lines is None else list(lines),
     }
     return _changed(made, changed)
 
 
-def _line_json(procedure: str, charge: str, units: int, served_on: str) -> Json:
+def line_json(procedure: str, charge: str, units: int, served_on: str) -> Json:
     minutes = {"therapist": 15 * units}
     line = {"procedure": procedure, "modifiers": ["GP"], "charge": charge, "units": units, "served_on": served_on}
     return {**line, "minutes": minutes}

@@ -5,8 +5,10 @@ from typing import Any
 
 from gateway.cli.output import dollars, emit, say, table
 from gateway.flow.house import House
-from gateway.flow.trace import Trace, bucket_balances
+from gateway.flow.trace import BucketBalance, Trace, bucket_balances
 from gateway.flow.trace import trace as find
+
+ALL = 1_000_000
 
 
 def show_trace(house: House, value: str, *, as_json: bool) -> int:
@@ -53,13 +55,17 @@ def _detail(detail: dict[str, Any]) -> str:
     )
 
 
+_COLUMNS = ("available", "reserved", "rendered", "committed", "consumed", "expired", "returned")
+
+
 def show_ledger(house: House, authorization: str, *, as_json: bool) -> int:
     """1 where an invariant of a book is broken, or nothing has this number."""
     with house.reading() as tx:
         if authorization:
-            wanted = [each.id for each in find(tx, authorization) if each.kind == "authorization"]
+            found = find(tx, authorization)
+            wanted = [tx.authorizations.get(each.id) for each in found if each.kind == "authorization"]
         else:
-            wanted = [each.id for each in tx.authorizations.list()]
+            wanted = tx.authorizations.list(limit=ALL)
         rows = [each for one in wanted for each in bucket_balances(tx, one)]
         money = {account: cents for account, cents in sorted(tx.books.money_balances().items()) if cents}
         findings = tx.books.check()
@@ -74,25 +80,32 @@ def show_ledger(house: House, authorization: str, *, as_json: bool) -> int:
     else:
         table(
             "units",
-            ("authorization", "number", "for", "unit", "window", "left", "accounts"),
-            [
-                (
-                    each.authorization,
-                    each.number,
-                    ",".join(each.procedures) or "any",
-                    each.unit,
-                    "..".join(each.window),
-                    "open" if each.remaining is None else each.remaining,
-                    " ".join(f"{account}={quantity}" for account, quantity in each.balances.items()),
-                )
-                for each in rows
-            ],
+            ("authorization", "state", "number", "for", "unit", "from", "to", "asked", "granted", *_COLUMNS),
+            [_row(each) for each in rows],
         )
         table("money", ("account", "dollars"), [(account, dollars(cents)) for account, cents in money.items()])
-        for each in findings:
-            say(str(each))
+        for finding in findings:
+            say(str(finding))
         print("both books balance" if not findings else f"{len(findings)} findings")
+    if authorization and not wanted:
+        say(f"No authorization has the number {authorization}.")
     return 1 if findings or (authorization and not wanted) else 0
+
+
+def _row(each: BucketBalance) -> tuple[object, ...]:
+    granted: object = -each.balances.get("grant", 0) if each.limited else "open"
+    return (
+        each.authorization,
+        each.state,
+        each.number,
+        ",".join(each.procedures) or "any",
+        each.unit,
+        each.starts_on,
+        each.ends_on,
+        each.asked,
+        granted if each.bucket else "",
+        *(each.balances.get(name, "") for name in _COLUMNS),
+    )
 
 
 def show_tasks(house: House, *, as_json: bool) -> int:

@@ -183,11 +183,11 @@ def partner_test(name: str, as_json: Json = False, config: Config = None) -> Non
 
 
 @partner_app.command("resume")
-def partner_resume(name: str, config: Config = None) -> None:
+def partner_resume(name: str, as_json: Json = False, config: Config = None) -> None:
     """Let traffic with a partner go on that had refused us."""
     from gateway.cli.partners import resume
 
-    raise typer.Exit(resume(_house(config), name))
+    raise typer.Exit(resume(_house(config), name, as_json=as_json))
 
 
 @db_app.command("upgrade")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.cli.output import emit, say, table
+from gateway.cli.output import emit, table
 from gateway.errors import GatewayError
 from gateway.flow import deliver
 from gateway.flow.house import House
@@ -55,12 +55,14 @@ def probe(config: Path | None, name: str, *, as_json: bool) -> int:
     return 0 if all(each.ok for each in checks) else 1
 
 
-def resume(house: House, name: str) -> int:
+def resume(house: House, name: str, *, as_json: bool) -> int:
     """Closes the task that holds a partner's traffic."""
+    if name not in house.settings.partners:
+        raise GatewayError(f"there is no partner {name}", fix="gateway partner list names them")
     with house.store.transaction(house.everything()) as tx:
-        if not deliver.halted(tx, name):
-            say(f"Traffic with {name} is not held.")
-            return 0
-        deliver.resume(tx, name)
-    print(f"traffic with {name} goes on")
+        was_held = deliver.halted(tx, name)
+        if was_held:
+            deliver.resume(tx, name)
+    words = f"traffic with {name} goes on" if was_held else f"traffic with {name} was not held"
+    emit({"partner": name, "was_held": was_held}, words, as_json=as_json)
     return 0

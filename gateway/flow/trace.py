@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, case
 from gateway.flow.house import Transaction
+from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Account
 from gateway.store import StoredAuthorization, StoredClaim
 
@@ -106,39 +107,51 @@ def _one(tx: Transaction, subject: str, matched_on: str) -> Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketBalance:
-    """What one bucket holds, account by account; ``remaining`` is what a clinic may still schedule."""
+    """What one bucket holds, account by account. ``asked`` is what the whole authorization asked for; a row without a
+    bucket stands for one that nothing was certified for."""
 
     authorization: str
+    state: str
     bucket: str
     number: str
     unit: str
     procedures: tuple[str, ...]
-    window: tuple[str, str]
+    starts_on: str
+    ends_on: str
     limited: bool
+    asked: int
     balances: dict[str, int]
 
     @property
     def remaining(self) -> int | None:
+        """What may still be scheduled; None where no finite quantity was certified."""
         return self.balances.get(Account.AVAILABLE, 0) if self.limited else None
 
 
-def bucket_balances(tx: Transaction, authorization: str) -> list[BucketBalance]:
-    """Every bucket of an authorization with its balances."""
-    buckets = tx.books.buckets(authorization)
+def bucket_balances(tx: Transaction, stored: StoredAuthorization) -> list[BucketBalance]:
+    """Every certified bucket of an authorization with its balances; one row without a bucket where there is none."""
+    buckets = tx.books.buckets(stored.id)
     balances = tx.books.balances([each.id for each in buckets])
+    asked = sum(balance.get(Account.REQUESTED, 0) for balance in balances.values())
+    certified = [each for each in buckets if each.quantity_source != MEMO]
+    shown = certified or [each for each in buckets if each.quantity_source == MEMO][:1]
     return [
         BucketBalance(
-            authorization=authorization,
-            bucket=each.id,
+            authorization=stored.id,
+            state=stored.state,
+            bucket=each.id if certified else "",
             number=each.number,
             unit=str(each.unit),
             procedures=each.procedures,
-            window=(
-                each.starts_on.isoformat() if each.starts_on else "",
-                each.ends_on.isoformat() if each.ends_on else "",
-            ),
+            starts_on=each.starts_on.isoformat() if each.starts_on else "",
+            ends_on=each.ends_on.isoformat() if each.ends_on else "",
             limited=each.limited,
-            balances={str(account): quantity for account, quantity in sorted(balances[each.id].items()) if quantity},
+            asked=asked,
+            balances={
+                str(account): quantity
+                for account, quantity in sorted(balances[each.id].items())
+                if quantity and certified
+            },
         )
-        for each in buckets
+        for each in shown
     ]
