@@ -75,8 +75,12 @@ class Finding:
     codes: Mapping[str, str] | None = None
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if str(self.where) else ""
-        return f"{place}{self.what}. {self.fix}"
+        return f"{self.reason}. {self.fix}"
+
+    @property
+    def reason(self) -> str:
+        """Place and fault, without the cure, for where that stands beside it."""
+        return f"{self.where}: {self.what}" if str(self.where) else self.what
 
     def as_json(self) -> dict[str, object]:
         """A plain dictionary without empty entries, for ``--json`` and result files."""
@@ -109,10 +113,13 @@ class GatewayError(Exception):
         self.fix = fix
         self.findings = findings
 
+    @property
+    def reason(self) -> str:
+        """Place and fault, without the cure, for where that stands beside it."""
+        return f"{self.where}: {self.what}" if str(self.where) else self.what
+
     def __str__(self) -> str:
-        place = f"{self.where}: " if str(self.where) else ""
-        text = f"{place}{self.what}."
-        return f"{text} {self.fix}" if self.fix else text
+        return f"{self.reason}. {self.fix}" if self.fix else f"{self.reason}."
 
 
 class MalformedInterchange(GatewayError):

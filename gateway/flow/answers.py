@@ -25,6 +25,7 @@ from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.returning import release_claim
 from gateway.store import Document
+from gateway.x12.codes import meaning
 
 DUPLICATE_INTERCHANGE = "025"  # TA105: the interchange control number was used before.
 _KEYS = {"interchange": "isa13", "group": "gs06", "set": "set", "batch": "bht03", "claim": "clm01"}
@@ -107,11 +108,22 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
         f"{answer.verdict}:{subject}:{answer.source}",
         kind="rejected" if answer.verdict is Verdict.REJECTED else "unclear",
         subject=subject,
-        reason=f"the {answer.source} says {answer.verdict}: {', '.join(codes) or 'no reason given'}",
+        reason=f"the {answer.source} says {answer.verdict}: {_in_words(answer) or 'no reason given'}",
         fix="Correct the record and submit it again under a new number of yours"
         if answer.verdict is Verdict.REJECTED
         else "Ask the partner what became of it",
     )
+
+
+def _in_words(answer: Answer) -> str:
+    """Each code with the meaning that our lists have for it, and its place."""
+    shown = []
+    for each in answer.reasons:
+        status, _, _ = each.code.partition(":")
+        words = meaning("claim_status_category" if each.kind == "STC" else each.kind, status)
+        place = f" at {each.place}" if each.place else ""
+        shown.append(f"{each.kind} {each.code}{f' ({words})' if words else ''}{place}")
+    return "; ".join(shown)
 
 
 def _received(tx: Transaction, document: Document, subject: str, answer: Answer) -> None:

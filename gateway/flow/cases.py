@@ -83,7 +83,7 @@ def hold(tx: Transaction, subject: str, findings: Iterable[Finding], *, document
     tx.events.add(subject, "case.held", document=document, rules=sorted({each.rule for each in found}))
     for number, each in enumerate(found):
         tx.tasks.open(
-            f"held:{subject}:{each.rule}:{number}", kind="held", subject=subject, reason=str(each), fix=each.fix
+            f"held:{subject}:{each.rule}:{number}", kind="held", subject=subject, reason=each.reason, fix=each.fix
         )
 
 

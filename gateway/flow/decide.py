@@ -108,7 +108,7 @@ def _moves_on(stored: StoredAuthorization, granted: Granted) -> bool:
 
 def _task(tx: Transaction, document: Document, subject: str, task: Finding) -> None:
     key = f"decision:{subject}:{entry_id(document.payload, task.rule, str(task.where), task.what)}"
-    tx.tasks.open(key, kind="decision", subject=subject, reason=str(task), fix=task.fix)
+    tx.tasks.open(key, kind="decision", subject=subject, reason=task.reason, fix=task.fix)
 
 
 def _post(tx: Transaction, document: Document, stored: StoredAuthorization, granted: Granted) -> None:

@@ -74,7 +74,7 @@ def halt(house: House, partner: str, error: PartnerRefused) -> None:
     """Stops all traffic with a partner, and says why."""
     with house.store.transaction(house.everything()) as tx:
         fix = f"{error.fix}. Then: gateway partner resume {partner}"
-        tx.tasks.open(_halted_key(partner), kind="refused", subject=partner, reason=str(error), fix=fix)
+        tx.tasks.open(_halted_key(partner), kind="refused", subject=partner, reason=error.reason, fix=fix)
     log.warning("partner.halted", partner=partner, error=type(error).__name__)
 
 
@@ -151,7 +151,7 @@ class Pickup:
         with self._house.store.transaction(self._house.everything()) as tx:
             for each in findings:
                 key = f"left:{name}:{each.where}:{each.what}"
-                tx.tasks.open(key, kind="left_lying", subject=name, reason=str(each), fix=each.fix)
+                tx.tasks.open(key, kind="left_lying", subject=name, reason=each.reason, fix=each.fix)
 
     def _take(self, transport: Transport, arrival: Arrival) -> bool:
         """One file's trouble holds no other file up: it comes again at the next poll."""

@@ -143,5 +143,5 @@ def _blocked(received: Received, wanted: str) -> Finding | None:
 
 def _wait(tx: Transaction, document: Document, place: Position, finding: Finding) -> None:
     key = f"read:{document.id}:{place.group}/{place.set}:{finding.rule}"
-    tx.tasks.open(key, kind="unread", subject=document.id, reason=str(finding), fix=finding.fix)
+    tx.tasks.open(key, kind="unread", subject=document.id, reason=finding.reason, fix=finding.fix)
     tx.events.add(document.id, "document.waits", document=document.id, rule=finding.rule, place=str(place))

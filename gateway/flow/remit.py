@@ -93,7 +93,7 @@ def _repeated(
 def _tasks(tx: Transaction, subject: str, document: Document, findings: tuple[Finding, ...]) -> None:
     for each in findings:
         key = f"remittance:{subject}:{each.where}:{each.what}"
-        tx.tasks.open(key, kind="remittance", subject=subject, reason=str(each), fix=each.fix)
+        tx.tasks.open(key, kind="remittance", subject=subject, reason=each.reason, fix=each.fix)
 
 
 def _payment(

@@ -54,7 +54,7 @@ def _failed(house: House, job: Job, error: Exception) -> None:
     ours = isinstance(error, GatewayError)
     may_help = error.retryable if isinstance(error, GatewayError) else job.attempts < UNEXPECTED_MAX
     wait_s = retry_after(job.attempts, house.rng) if may_help else None
-    reason = str(error) if ours else f"{type(error).__name__} in a {job.kind} job"
+    reason = error.reason if isinstance(error, GatewayError) else f"{type(error).__name__} in a {job.kind} job"
     if ours:
         log.warning("job.failed", job=job.id, kind=job.kind, attempts=job.attempts, error=type(error).__name__)
     else:
