@@ -42,6 +42,14 @@ class Received:
     usage: str = ""
 
 
+NAMES = {
+    InterchangeAcknowledgment: "TA1",
+    GroupAcknowledgment: "999",
+    ClaimAcknowledgment: "277CA",
+    Decision: "278 response",
+    Remittance: "835",
+}
+
 Reaction = Callable[[House, Transaction, Document, Position, Any], None]
 REACTIONS: dict[type, Reaction] = {
     InterchangeAcknowledgment: answers.react,
@@ -69,7 +77,7 @@ def receive(house: House, job: Job) -> None:
             else:
                 waiting += 1
                 _wait(tx, document, each.place, blocked)
-        kinds = sorted({type(each.record).__name__ for each in read if each.record is not None})
+        kinds = sorted({NAMES[type(each.record)] for each in read if each.record is not None})
         tx.documents.set_about(document.id, isa13=read[0].place.interchange if read else "", records=kinds)
         tx.documents.set_state(document.id, "waiting" if waiting else "read")
         tx.jobs.finish(job)
