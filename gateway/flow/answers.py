@@ -24,6 +24,7 @@ from gateway.flow.cases import (
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.returning import release_claim
+from gateway.flow.submit import wake_claims
 from gateway.store import Document
 from gateway.x12.codes import meaning
 
@@ -103,6 +104,8 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
         move(tx, subject, State.REJECTED, reason=f"{answer.source}: {', '.join(codes)}")
         if subject.startswith(CLAIM_PREFIX):
             release_claim(tx, subject, document.id, why=answer.source)
+        else:
+            wake_claims(tx, subject, document.id)
         tx.events.add(subject, "case.rejected", document=document.id, by=answer.source, codes=codes)
     tx.tasks.open(
         f"{answer.verdict}:{subject}:{answer.source}",

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from gateway.domain.authorization import AuthorizationRequest, Kind
+from gateway.domain.claim import Claim
+from gateway.domain.parties import Person
 from gateway.errors import Finding
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
@@ -88,13 +90,29 @@ def hold(tx: Transaction, subject: str, findings: Iterable[Finding], *, document
 
 
 def changed_by(tx: Transaction, request: AuthorizationRequest) -> list[StoredAuthorization]:
-    """The same clinic's authorizations that an extension, revision or cancellation names by the payer's number, the
-    oldest first; changes that only echo the number are not among them."""
+    """The same clinic's authorizations of the same patient and payer that an extension, revision or cancellation names
+    by the payer's number, the oldest first; changes that only echo the number are not among them."""
     if request.kind is Kind.INITIAL or not request.previous_number:
         return []
     found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", request.previous_number)]
     own = [each for each in found if (each.organisation, each.clinic) == (request.organisation, request.clinic)]
+    own = [each for each in own if of_one_patient(each.request, request)]
     return [each for each in own if each.request.kind in (Kind.INITIAL, Kind.EXTENSION) and each.id != request.id]
+
+
+def of_one_patient(request: AuthorizationRequest, other: AuthorizationRequest | Claim) -> bool:
+    """Whether both are about one person's policy with one payer. Payers give the same number to different people, and
+    a clinic mistypes one; what follows from a number that leads to another patient cannot be called back."""
+    members = {each.subscriber.member_id.strip().casefold() for each in (request, other)}
+    payers = {each.payer.id for each in (request, other)}
+    return len(members) == len(payers) == 1 and _one_person(request.patient, other.patient)
+
+
+def _one_person(one: Person, other: Person) -> bool:
+    """By birth date and first name, as far as both are known: a plan's number may be a whole family's."""
+    names = {"".join(each.first.casefold().split()[:1]) for each in (one, other)} - {""}
+    dates = {each.born for each in (one, other)} - {None}
+    return len(names) <= 1 and len(dates) <= 1
 
 
 def subjects_of(tx: Transaction, kind: str, value: str, partner: str) -> list[str]:

@@ -9,7 +9,7 @@ from gateway.errors import Finding, Position
 from gateway.flow.cases import AUTHORIZATION_PREFIX, UNANSWERED, State, changed_by, move, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
-from gateway.flow.submit import enqueue
+from gateway.flow.submit import wake_claims
 from gateway.ledger import units
 from gateway.ledger.certifying import certify
 from gateway.ledger.entry import Account, Bucket, Cause, Entry, entry_id
@@ -97,7 +97,8 @@ def _take_effect(
     )
     if granted.state is Step.CANCELLED:
         _cancel(tx, document, stored)
-    _wake_claims(tx, stored, document)
+    if stored.request.kind is not Kind.CANCEL:
+        wake_claims(tx, stored.id, document.id)
 
 
 def _moves_on(stored: StoredAuthorization, granted: Granted) -> bool:
@@ -211,15 +212,3 @@ def _cancel(tx: Transaction, document: Document, stored: StoredAuthorization) ->
         if subject != stored.id:
             move(tx, subject, State.CANCELLED, reason="cancelled at the clinic's request")
         tx.events.add(subject, "authorization.cancelled", document=document.id, returned=left)
-
-
-def _wake_claims(tx: Transaction, stored: StoredAuthorization, document: Document) -> None:
-    """Claims that waited for this decision are looked at again; under a refusal the checks will hold them."""
-    if stored.request.kind is Kind.CANCEL:
-        return
-    partners = set()
-    for claim in tx.claims.list(state=State.WAITING, authorization=stored.id):
-        move(tx, claim.id, State.ACCEPTED)
-        partners.add(claim.partner)
-    for partner in sorted(partners):
-        enqueue(tx, partner, "837", f"decided:{document.id}:{stored.id}")

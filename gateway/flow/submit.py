@@ -29,6 +29,14 @@ RECORDS = {"278": AuthorizationRequest, "837": Claim}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """The plan of a record that the checks or the map could not cope with: it waits for a person, the others go on."""
+
+    findings: tuple[Finding, ...]
+    state: State = State.HELD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """One record, ready to be written, held back with findings, or waiting for what it depends on."""
 
@@ -53,8 +61,9 @@ class Desk(Protocol):
     def message(self, house: House, partner: Partner, stored: Any, plan: Any, at: datetime) -> tuple[str, Any]:
         """BHT03 and the record that the map builds from."""
 
-    def still_holds(self, house: House, tx: StoreTransaction, stored: Any, plan: Any) -> bool:
-        """Whether nothing that the plan rests on has changed since; takes the locks."""
+    def still_holds(self, house: House, tx: StoreTransaction, stored: Any, plan: Any, ready: Sequence[Any]) -> bool:
+        """Whether nothing that the plan rests on has changed since, be it by ``ready``, the plans that go out in the
+        same interchange; takes the locks."""
 
     def wait(self, tx: StoreTransaction, stored: Any, plan: Any) -> None:
         """Puts the case aside until what it depends on is decided."""
@@ -77,6 +86,16 @@ def enqueue(tx: StoreTransaction, partner: str, set_type: str, cause: str) -> No
     )
 
 
+def wake_claims(tx: StoreTransaction, authorization: str, cause: str) -> None:
+    """Claims that waited for this authorization are looked at again; where it was not granted, the checks hold them."""
+    partners = set()
+    for claim in tx.claims.list(state=State.WAITING, authorization=authorization):
+        move(tx, claim.id, State.ACCEPTED)
+        partners.add(claim.partner)
+    for partner in sorted(partners):
+        enqueue(tx, partner, "837", f"woken:{cause}:{authorization}")
+
+
 def submit(house: House, job: Job) -> None:
     """Writes one interchange of up to ``work.batch_max`` records, and comes again while there are more."""
     desk = DESKS[job.payload["set_type"]]
@@ -85,7 +104,7 @@ def submit(house: House, job: Job) -> None:
     at = house.clock().replace(tzinfo=None)
     with house.reading() as tx:
         stored = desk.waiting(tx, partner.name, limit)
-        plans = [desk.plan(house, tx, each) for each in stored]
+        plans = [_plan(house, tx, desk, each) for each in stored]
     prepared = [_prepare(house, desk, partner, each, plan, at) for each, plan in zip(stored, plans, strict=True)]
     with house.store.transaction(house.everything()) as tx:
         document = _write(house, tx, desk, partner, prepared, at)
@@ -96,36 +115,55 @@ def submit(house: House, job: Job) -> None:
     log.info("submit.done", partner=partner.name, document=document or "", written=written, read=len(stored))
 
 
+def _plan(house: House, tx: StoreTransaction, desk: Desk, stored: Any) -> Any:
+    try:
+        return desk.plan(house, tx, stored)
+    except Exception as error:
+        return Stuck(findings=_trouble(stored, error))
+
+
 def _prepare(house: House, desk: Desk, partner: Partner, stored: Any, plan: Any, at: datetime) -> Prepared:
     if plan.state is not State.WRITTEN:
         return Prepared(stored=stored, state=plan.state, findings=plan.findings, plan=plan)
-    reference, record = desk.message(house, partner, stored, plan, at)
     try:
+        reference, record = desk.message(house, partner, stored, plan, at)
         segments, findings = build(desk.transaction, record, partner)
-    except GatewayError as error:
-        findings = [*error.findings] or [
-            Finding(rule="wire.build", what=error.what, fix=error.fix or "Correct the record", where=error.where)
-        ]
-        segments = []
+    except Exception as error:
+        segments, findings = [], [*_trouble(stored, error)]
     if findings:
-        return Prepared(stored=stored, state=State.HELD, findings=tuple(findings), plan=plan)
+        return Prepared(stored=stored, state=State.HELD, findings=tuple(findings), plan=Stuck(findings=tuple(findings)))
     built = Built(subjects=(stored.id,), segments=tuple(segments), reference=reference)
     return Prepared(stored=stored, state=State.WRITTEN, findings=plan.findings, built=built, plan=plan)
+
+
+def _trouble(stored: Any, error: Exception) -> tuple[Finding, ...]:
+    """What stands in the way of one record alone. What may pass by itself is raised again, for all of them."""
+    if not isinstance(error, GatewayError):
+        log.exception("submit.failed", subject=stored.id)
+        what = f"it could not be checked or built ({type(error).__name__})"
+        fix = "Nothing was sent. Report the record's id to those who keep the gateway, with its log"
+        return (Finding(rule="submit.failed", what=what, fix=fix),)
+    if error.retryable:
+        raise error
+    return error.findings or (
+        Finding(rule="wire.build", what=error.what, fix=error.fix or "Correct the record", where=error.where),
+    )
 
 
 def _write(
     house: House, tx: StoreTransaction, desk: Desk, partner: Partner, prepared: Sequence[Prepared], at: datetime
 ) -> str | None:
     """The document's id, or None where nothing was ready."""
-    ready = []
+    ready: list[Prepared] = []
     for each in prepared:
         current = case(tx, each.stored.id, lock=True)
-        if current.state != State.ACCEPTED or not desk.still_holds(house, tx, each.stored, each.plan):
-            if current.state == State.ACCEPTED:
-                enqueue(tx, partner.name, desk.transaction.set_type, f"again:{current.id}:{current.version}")
+        if current.state != State.ACCEPTED:
             continue
-        if each.state is State.HELD:
+        if current.version != each.stored.version or not _holds(house, tx, desk, each, ready):
+            enqueue(tx, partner.name, desk.transaction.set_type, f"again:{current.id}:{current.version}")
+        elif each.state is State.HELD:
             hold(tx, each.stored.id, each.findings)
+            wake_claims(tx, each.stored.id, "held")
         elif each.state is State.WAITING:
             desk.wait(tx, each.stored, each.plan)
         else:
@@ -147,6 +185,8 @@ def _write(
         tx.identifiers.add(subject, "bht03", each.built.reference, partner=partner.name, document=document)
         desk.write(tx, each.stored, each.plan, document)
         move(tx, subject, State.WRITTEN)
+        if each.findings:
+            tx.events.add(subject, "case.warned", document=document, rules=sorted({one.rule for one in each.findings}))
         tx.events.add(
             subject,
             "case.written",
@@ -158,6 +198,12 @@ def _write(
             partner=partner.name,
         )
     return document
+
+
+def _holds(house: House, tx: StoreTransaction, desk: Desk, one: Prepared, ready: Sequence[Prepared]) -> bool:
+    if isinstance(one.plan, Stuck):
+        return True
+    return desk.still_holds(house, tx, one.stored, one.plan, [each.plan for each in ready])
 
 
 def _queue(

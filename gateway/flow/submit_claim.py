@@ -3,6 +3,7 @@
 The units are taken from the authorization's buckets under their locks, in the transaction that writes the claim.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,18 +11,26 @@ from gateway import rules
 from gateway.domain.authorization import Kind
 from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
 from gateway.errors import Finding, Severity
-from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by
+from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by, of_one_patient
 from gateway.flow.house import House
 from gateway.flow.returning import other_claims
 from gateway.flow.wire import CLAIM
 from gateway.ledger import cents
 from gateway.ledger.certifying import MEMO
+from gateway.ledger.entry import Account
 from gateway.ledger.matching import Drawn, commits, draw
 from gateway.rules.case import Case, Policy
 from gateway.settings import Partner
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
 _OUT = (State.HELD, State.REJECTED, State.DENIED)
+_OTHER_PATIENT = Finding(
+    rule="authorization_patient",
+    what="the authorization that the claim names is another patient's, or another payer's",
+    where="$.authorization_ref",
+    fix="Name the patient's own authorization; compare member id, birth date and first name with those of its request",
+    prevents="CARC 15, 284; visits taken from another patient",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +54,13 @@ class ClaimDesk:
 
     def plan(self, house: House, tx: Transaction, stored: StoredClaim) -> ClaimPlan:
         authorization = controlling(tx, stored.claim)
-        if authorization is not None and State(authorization.state) in UNDECIDED:
-            return ClaimPlan(state=State.WAITING, claim=stored.claim, authorization=authorization)
         claim = stamped(stored.claim, authorization)
+        if authorization is not None and not of_one_patient(authorization.request, claim):
+            return ClaimPlan(state=State.HELD, claim=claim, authorization=authorization, findings=(_OTHER_PATIENT,))
+        if claim.frequency is Frequency.VOID:
+            return ClaimPlan(state=State.WRITTEN, claim=claim, authorization=authorization)  # It draws on nothing.
+        if authorization is not None and State(authorization.state) in UNDECIDED:
+            return ClaimPlan(state=State.WAITING, claim=claim, authorization=authorization)
         policy = policy_of(house, claim.payer.id)
         buckets = tx.books.buckets(authorization.id) if authorization else []
         others = other_claims(tx, authorization.id, stored.id) if authorization else []
@@ -94,18 +107,23 @@ class ClaimDesk:
             claims=(plan.claim,),
         )
 
-    def still_holds(self, house: House, tx: Transaction, stored: StoredClaim, plan: ClaimPlan) -> bool:
+    def still_holds(
+        self, house: House, tx: Transaction, stored: StoredClaim, plan: ClaimPlan, ready: Sequence[ClaimPlan]
+    ) -> bool:
         """Locks the authorization first, then its buckets: the order in which a decision takes them, too."""
-        if tx.claims.get(stored.id).version != stored.version:
-            return False
         if plan.authorization is None:
             return True
         if tx.authorizations.get(plan.authorization.id, lock=True).version != plan.authorization.version:
             return False
-        if plan.state is not State.WRITTEN:
+        if plan.state is not State.WRITTEN or plan.drawn is None:
             return True
+        beside = [each for each in ready if each.authorization and each.authorization.id == plan.authorization.id]
+        days = {line.served_on for line in plan.claim.lines}
+        if any(line.served_on in days for each in beside for line in each.claim.lines):
+            return False  # They may share a visit, or bill a service twice: looked at again once the first is written.
         policy = policy_of(house, plan.claim.payer.id)
-        return _draw(tx, plan.claim, plan.authorization, policy, lock=True) == plan.drawn
+        drawn = [each.drawn for each in beside if each.drawn]
+        return _draw(tx, plan.claim, plan.authorization, policy, lock=True, beside=drawn) == plan.drawn
 
     def wait(self, tx: Transaction, stored: StoredClaim, plan: ClaimPlan) -> None:
         assert plan.authorization is not None, "a claim waits for an authorization"
@@ -137,6 +155,7 @@ def controlling(tx: Transaction, claim: Claim) -> StoredAuthorization | None:
         return None
     found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", claim.authorization)]
     own = [each for each in found if (each.organisation, each.clinic) == (claim.organisation, claim.clinic)]
+    own = [each for each in own if of_one_patient(each.request, claim)]
     # A change or a cancellation echoes the number of what it was about: the one that can be billed on comes first.
     return min(own, key=lambda each: State(each.state) not in BILLABLE, default=None)
 
@@ -154,10 +173,20 @@ def policy_of(house: House, payer: str) -> Policy:
 
 
 def _draw(
-    tx: Transaction, claim: Claim, authorization: StoredAuthorization, policy: Policy, *, lock: bool = False
+    tx: Transaction,
+    claim: Claim,
+    authorization: StoredAuthorization,
+    policy: Policy,
+    *,
+    lock: bool = False,
+    beside: Iterable[Drawn] = (),
 ) -> Drawn:
+    """``beside`` is what other claims of the same interchange take, before any of it is posted."""
     buckets = tx.books.buckets(authorization.id)
     balances = tx.books.balances([each.id for each in buckets], lock=lock)
+    for taken in (each for drawn in beside for each in drawn.draws):
+        balance = balances[taken.bucket.id]
+        balance[Account.AVAILABLE] = balance.get(Account.AVAILABLE, 0) - taken.quantity
     return draw(
         claim,
         buckets,

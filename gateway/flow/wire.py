@@ -50,13 +50,16 @@ def build(transaction: Transaction, record: Any, partner: Partner) -> tuple[list
         [(_group(partner, transaction, 1, datetime(2000, 1, 1)), [_body(transaction, 1, segments)])],
     )
     findings: list[Finding] = []
+    reads_back = False
     for part in examine([sample]):
         if isinstance(part, Finding):
             findings.append(part)
         elif isinstance(part, Examined):
             findings += [each for each in part.findings if each.severity is Severity.BLOCK]
-            if part.root is not None and not findings and mapped.read(part.root) != mapped.on_wire(record):
-                findings.append(_differs(transaction))
+            if part.root is not None and not findings:
+                reads_back = mapped.read(part.root) == mapped.on_wire(record)
+    if not findings and not reads_back:
+        findings.append(_differs(transaction))
     return segments, findings
 
 
