@@ -1,35 +1,13 @@
 """The demo as a user starts it: every scene ends as it must, and no patient's value is written where anybody reads."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import pytest
+from played import Played, played
 
 from gateway.cli.demo_cast import SCENES, records
 
-
-@dataclass(frozen=True)
-class Played:
-    folder: Path
-    shown: dict[str, Any]
-    said: str
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "gateway", "demo", "--json", "--keep", str(folder)]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=110)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Played(folder, json.loads(done.stdout), done.stdout + done.stderr)
+__all__ = ["played"]
 
 
 def test_every_scene_ends_as_it_must(played: Played) -> None:

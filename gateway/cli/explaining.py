@@ -2,9 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.cli.output import say
 from gateway.errors import GatewayError, Severity
@@ -15,16 +16,22 @@ CHUNK = 256 * 1024
 
 def explain_file(file: Path, *, as_json: bool) -> int:
     """1 where the file has findings, 2 where there is no such file."""
+    with _opened(file) as stream:
+        findings = _explained(stream, as_json=as_json)
+    say(f"{findings} findings" if findings else "no findings")
+    return 1 if findings else 0
+
+
+def _explained(stream: BinaryIO, *, as_json: bool) -> int:
     findings = 0
-    for line in explain(_chunks(file)):
+    for line in explain(iter(lambda: stream.read(CHUNK), b"")):
         findings += len(line.findings)
         if as_json:
             shown = {**asdict(line), "findings": [each.as_json() for each in line.findings]}
             print(json.dumps({key: value for key, value in shown.items() if value not in ("", [], (), 0)}))
         else:
             _print(line)
-    say(f"{findings} findings" if findings else "no findings")
-    return 1 if findings else 0
+    return findings
 
 
 def _print(line: Line) -> None:
@@ -38,14 +45,11 @@ def _print(line: Line) -> None:
         print(f"   {'!!' if each.severity is Severity.BLOCK else ' !'}  {each}")
 
 
-def _chunks(file: Path) -> Iterator[bytes]:
+def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
     if str(file) == "-":
-        yield from iter(lambda: sys.stdin.buffer.read(CHUNK), b"")
-        return
+        return nullcontext(sys.stdin.buffer)
     try:
-        with file.open("rb") as stream:
-            yield from iter(lambda: stream.read(CHUNK), b"")
+        return file.open("rb")
     except OSError as error:
-        raise GatewayError(
-            f"it cannot be read ({error.strerror})", where=str(file), fix="Check name and rights"
-        ) from error
+        fix = "Check name and rights"
+        raise GatewayError(f"it cannot be read ({error.strerror})", where=str(file), fix=fix) from error

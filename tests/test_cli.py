@@ -1,0 +1,163 @@
+"""The commands on what a demo has left behind: what they print, for people and for programs, and how they exit."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from played import Played, played
+
+from gateway.cli import run
+
+__all__ = ["played"]
+
+
+def asked(capsys: pytest.CaptureFixture[str], played: Played, *arguments: str) -> tuple[int, Any]:
+    """The exit code and the parsed JSON of a command on the demo's configuration."""
+    code = run([*arguments, "--json", "--config", played.config])
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("by", ["client_ref", "id", "trn02", "hcr02", "isa13"])
+def test_a_case_is_traced_by_any_of_its_numbers(by: str, played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    code, (found,) = asked(capsys, played, "trace", "AUTH-0001")
+    assert (code, found["state"], found["kind"]) == (0, "certified", "authorization")
+    number = found["id"] if by == "id" else found["numbers"][by][0]
+    code, same = asked(capsys, played, "trace", number)
+    assert code == 0
+    assert found["id"] in {each["id"] for each in same}
+
+
+def test_a_trace_shows_every_step_from_the_record_to_the_ledger(
+    played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, (claim,) = asked(capsys, played, "trace", "CLAIM-0001")
+    steps = [each["what"] for each in claim["steps"]]
+    for wanted in ("case.accepted", "claim.committed", "case.written", "case.sent", "claim.adjudicated"):
+        assert wanted in steps
+    sources = {each["detail"]["source"] for each in claim["steps"] if each["what"] == "answer.received"}
+    assert sources == {"TA1", "999", "277CA"}
+    assert [each["kind"] for each in claim["entries"]] == ["commit", "consume"]
+    assert [each["kind"] for each in claim["money"]] == ["claim", "payment"]
+    assert all(sum(each["lines"].values()) == 0 for each in claim["money"])
+
+
+def test_a_number_that_nobody_has_is_a_finding(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked(capsys, played, "trace", "NOBODY-1") == (1, [])
+    assert run(["ledger", "NOBODY-1", "--config", played.config]) == 1
+
+
+def test_the_ledger_balances_and_names_its_rows(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    code, shown = asked(capsys, played, "ledger")
+    assert (code, shown["balanced"], shown["findings"]) == (0, True, [])
+    assert sum(shown["money"].values()) == 0
+    code, one = asked(capsys, played, "ledger", "AUTH-0001")
+    (row,) = one["units"]
+    assert (row["asked"], row["remaining"], row["balances"]["consumed"]) == (12, 11, 1)
+    assert run(["ledger", "--config", played.config]) == 0
+    assert "both books balance" in capsys.readouterr().out
+
+
+def test_what_waits_for_a_person_has_a_reason_and_a_remedy(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    code, tasks = asked(capsys, played, "tasks")
+    assert code == 1
+    assert {"held", "decision", "rejected", "overdue", "remittance"} <= {each["kind"] for each in tasks}
+    assert all(each["reason"] and each["fix"] for each in tasks)
+
+
+def test_jobs_partners_and_doctor(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    code, jobs = asked(capsys, played, "jobs")
+    assert code == 0
+    assert {each["kind"] for each in jobs} <= {"expect"}, "nothing but deadlines is left"
+    code, (partner,) = asked(capsys, played, "partner", "list")
+    assert (code, partner["name"], partner["payers"]) == (0, "simulated", ["SIM01"])
+    code, checks = asked(capsys, played, "doctor")
+    assert code == 1, "the simulated payer is gone"
+    assert [each["check"] for each in checks if not each["ok"]] == ["partner simulated"]
+    assert all(each["fix"] for each in checks if not each["ok"])
+    code, steps = asked(capsys, played, "partner", "test", "simulated")
+    assert code == 1
+    assert steps[-1]["ok"] is False
+    code, resumed = asked(capsys, played, "partner", "resume", "simulated")
+    assert (code, resumed) == (0, {"partner": "simulated", "was_held": False})
+
+
+def test_what_was_sent_explains_itself_without_a_finding(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in sorted((played.folder / "payer" / "archive").iterdir()):
+        assert run(["explain", str(path)]) == 0, path.name
+        shown = capsys.readouterr()
+        assert "no findings" in shown.err
+        assert "ISA" in shown.out
+        assert run(["explain", str(path), "--json"]) == 0
+        lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+        assert lines[0]["tag"] == "ISA"
+
+
+def test_explain_says_where_a_file_is_broken(
+    tmp_path: Path, played: Played, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = next(iter(sorted((played.folder / "payer" / "archive").iterdir()))).read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data[:-200])))
+    assert run(["explain", "-"]) == 1
+    assert "SE" in capsys.readouterr().out
+    broken = tmp_path / "broken.edi"
+    broken.write_bytes(b"this is no interchange")
+    assert run(["explain", str(broken)]) == 1
+    assert run(["explain", str(tmp_path / "missing.edi")]) == 2
+    assert "Check name and rights" in capsys.readouterr().err
+
+
+def test_the_same_file_again_is_repeated_and_other_content_conflicts(
+    tmp_path: Path, played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = json.loads((played.folder / "intake" / "authorizations.json").read_text())
+    again = tmp_path / "again.json"
+    changed = {**records[0], "visits": 20}
+    bad = {**records[1], "client_ref": "NEW-1", "diagnoses": ["?"], "clinic": "nowhere"}
+    again.write_text(json.dumps([records[0], changed, bad]))
+    code, result = asked(capsys, played, "submit", str(again))
+    assert code == 1
+    assert [each["client_ref"] for each in result["repeated"]] == ["AUTH-0001"]
+    (conflict,) = result["conflicts"]
+    assert conflict["held"] != conflict["submitted"]
+    (rejected,) = result["rejected"]
+    wrong = {each["where"] for each in rejected["findings"]}
+    assert {"$[2].diagnoses[0]", "$[2].clinic"} <= wrong
+    assert run(["submit", str(tmp_path / "no.such"), "--config", played.config]) == 2
+
+
+def test_schemas_are_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema"]) == 0
+    names = capsys.readouterr().out.split()
+    assert {"authorization.v1", "claim.v1"} <= set(names)
+    for name in names:
+        assert run(["schema", name]) == 0
+        assert json.loads(capsys.readouterr().out)["$schema"].startswith("https://json-schema.org/")
+    assert run(["schema", "nothing.v9"]) == 2
+
+
+def test_a_database_without_the_schema_names_the_cure(
+    tmp_path: Path, played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("conf", "trading_partners"):
+        target = tmp_path / name
+        target.mkdir()
+        for path in (played.folder / name).glob("*.toml"):
+            (target / path.name).write_text(path.read_text())
+    config = str(tmp_path / "conf" / "gateway.toml")
+    assert run(["ledger", "--config", config]) == 2
+    assert "gateway db upgrade" in capsys.readouterr().err
+    assert run(["db", "upgrade", "--config", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["before"] == "empty"
+    assert run(["ledger", "--config", config]) == 0
+
+
+def test_every_mistake_of_the_configuration_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "gateway.toml"
+    config.write_text('node = "A b"\ndata = 7\npartners = "nowhere"\nthreads = 3\n')
+    assert run(["partner", "list", "--config", str(config)]) == 2
+    told = capsys.readouterr().err
+    for key in ("node", "data", "partners", "threads", "organisations"):
+        assert key in told
