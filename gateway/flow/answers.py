@@ -3,6 +3,9 @@
 A 999 is no proof of anything but syntax; a claim is in adjudication only when the 277CA says so.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from gateway.domain.answer import (
     Answer,
     ClaimAcknowledgment,
@@ -21,7 +24,8 @@ from gateway.flow.cases import (
     move,
     subjects_of,
 )
-from gateway.flow.clock import close_expectation
+from gateway.flow.clock import close_expectation, close_expectations
+from gateway.flow.deliver import was_repeated
 from gateway.flow.house import House, Transaction
 from gateway.flow.returning import release_claim
 from gateway.flow.submit import wake_claims
@@ -29,6 +33,7 @@ from gateway.store import Document
 from gateway.x12.codes import meaning
 
 DUPLICATE_INTERCHANGE = "025"  # TA105: the interchange control number was used before.
+_TAKEN = (Verdict.ACCEPTED, Verdict.ACCEPTED_WITH_ERRORS)
 _KEYS = {"interchange": "isa13", "group": "gs06", "set": "set", "batch": "bht03", "claim": "clm01"}
 Acknowledgment = InterchangeAcknowledgment | GroupAcknowledgment | ClaimAcknowledgment
 
@@ -36,29 +41,58 @@ Acknowledgment = InterchangeAcknowledgment | GroupAcknowledgment | ClaimAcknowle
 def react(house: House, tx: Transaction, document: Document, place: Position, record: Acknowledgment) -> None:
     """Lets every answer of the document take effect; one that names nothing of ours becomes a task."""
     found = list(record.answers())
-    named = {each.key.partition("/")[0] for each in found if each.level == "set"}
-    for answer in found:
-        # A 999 that lists its sets speaks for each of them; only without them does the group's word count for all.
-        if answer.level == "group" and answer.key in named:
-            continue
+    groups = {each.key: each for each in found if each.level == "group"}
+    sets = [each for each in found if each.level == "set"]
+    listed = {subject for each in sets for subject in _subjects(tx, document, each)}
+    for each in found:
+        answer = _in_its_group(each, groups)
         # A receiver's acceptance of a batch says nothing yet about any claim of it.
         if answer.level == "batch" and answer.verdict is Verdict.ACCEPTED:
             continue
-        subjects = subjects_of(tx, _KEYS[answer.level], answer.key, document.partner)
-        if not subjects:
-            _unmatched(tx, document, answer)
+        subjects = _subjects(tx, document, answer)
+        if subjects:
+            _number_answered(tx, document, answer)
+        elif answer.level != "group" or not sets:
+            _unmatched(house, tx, document, place, answer)
         for subject in subjects:
-            _one(house, tx, document, subject, answer)
+            # A 999 that lists its sets speaks for each of them; the group's word counts for those that it leaves out.
+            if answer.level != "group" or subject not in listed:
+                _one(tx, document, subject, answer)
 
 
-def _unmatched(tx: Transaction, document: Document, answer: Answer) -> None:
-    key = f"unmatched:{document.id}:{answer.level}:{answer.key}"
-    what = f"a {answer.source} answers {answer.level} {answer.key}, which we did not send to {document.partner}"
+def _subjects(tx: Transaction, document: Document, answer: Answer) -> list[str]:
+    return subjects_of(tx, _KEYS[answer.level], answer.key, document.partner)
+
+
+def _in_its_group(answer: Answer, groups: Mapping[str, Answer]) -> Answer:
+    """A set that is accepted in a group that is rejected as a whole: nobody can tell what became of it."""
+    group = groups.get(answer.key.partition("/")[0]) if answer.level == "set" else None
+    if group is None or group.verdict is not Verdict.REJECTED or answer.verdict not in _TAKEN:
+        return answer
+    return replace(answer, verdict=Verdict.UNKNOWN, reasons=(*answer.reasons, *group.reasons))
+
+
+def _number_answered(tx: Transaction, document: Document, answer: Answer) -> None:
+    """The control number has reached its end: this content was accepted or rejected under it."""
+    kind = {"interchange": "isa13", "group": "gs06"}.get(answer.level)
+    taken = {**dict.fromkeys((*_TAKEN, Verdict.PARTIAL), "accepted"), Verdict.REJECTED: "rejected"}
+    if kind is None or answer.verdict not in taken or _arrived_before(tx, document.partner, answer):
+        return
+    reason = ", ".join(f"{each.kind} {each.code}" for each in answer.reasons)
+    state = taken[answer.verdict]
+    tx.control_numbers.set_state(document.partner, kind, int(answer.key), state, reason=reason)
+
+
+def _unmatched(house: House, tx: Transaction, document: Document, place: Position, answer: Answer) -> None:
+    """What was not ours is named by its place: a claim's number may be another clinic's number of its patient."""
+    number = f" {answer.key}" if answer.level in ("interchange", "group", "set") else ""
+    key = f"unmatched:{document.id}:{answer.level}:{house.store.keys.fingerprint('unmatched', answer.key)}"
+    what = f"{place}: a {answer.source} answers {answer.level}{number}, which we did not send to {document.partner}"
     tx.tasks.open(key, kind="unmatched", subject=document.id, reason=what, fix="Ask the partner what it answers")
     tx.events.add(document.id, "answer.unmatched", document=document.id, source=answer.source, level=answer.level)
 
 
-def _one(house: House, tx: Transaction, document: Document, subject: str, answer: Answer) -> None:
+def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> None:
     codes = [f"{each.kind} {each.code}" for each in answer.reasons]
     tx.events.add(
         subject,
@@ -74,8 +108,6 @@ def _one(house: House, tx: Transaction, document: Document, subject: str, answer
     stored = case(tx, subject, lock=True)
     tx.documents.link(document.id, stored.organisation, stored.clinic)
     close_expectation(tx, subject, answer.source.lower())
-    if answer.source == "277CA":
-        close_expectation(tx, subject, "999")
     if _arrived_before(tx, document.partner, answer):
         tx.events.add(subject, "case.arrived_before", document=document.id, key=answer.key)
         return
@@ -91,8 +123,8 @@ def _arrived_before(tx: Transaction, partner: str, answer: Answer) -> bool:
     """Whether a TA1 only says that the same interchange, repeated after an unknown outcome, lay there already."""
     if answer.source != "TA1" or not any(each.code == DUPLICATE_INTERCHANGE for each in answer.reasons):
         return False
-    jobs = tx.control_numbers.get(partner, "isa13", int(answer.key))
-    return bool(jobs.document) and tx.documents.get(jobs.document).about.get("attempts", 1) > 1
+    number = tx.control_numbers.get(partner, "isa13", int(answer.key))
+    return bool(number.document) and was_repeated(tx.documents.get(number.document))
 
 
 def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer, codes: list[str]) -> None:
@@ -106,6 +138,7 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
             release_claim(tx, subject, document.id, why=answer.source)
         else:
             wake_claims(tx, subject, document.id)
+        close_expectations(tx, subject)
         tx.events.add(subject, "case.rejected", document=document.id, by=answer.source, codes=codes)
     tx.tasks.open(
         f"{answer.verdict}:{subject}:{answer.source}",

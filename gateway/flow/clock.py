@@ -3,6 +3,7 @@
 Each is an input like any other: it is stored with the date that it holds for, so that state can be rebuilt.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from gateway import logs
@@ -13,6 +14,13 @@ from gateway.ledger.entry import Account, Cause
 from gateway.store import Job
 
 log = logs.get()
+_BEFORE: Mapping[str, tuple[str, ...]] = {
+    "ta1": (),
+    "999": ("ta1",),
+    "277ca": ("ta1", "999"),
+    "278": ("ta1", "999"),
+    "835": ("ta1", "999", "277ca"),
+}
 _STILL_WAITING = {
     "ta1": (State.WRITTEN, State.SENT),
     "999": (State.WRITTEN, State.SENT),
@@ -27,8 +35,15 @@ def expectation_key(subject: str, answer: str) -> str:
 
 
 def close_expectation(tx: Transaction, subject: str, answer: str) -> None:
-    """An exception that its answer closes by itself, however late it comes."""
-    tx.tasks.close(expectation_key(subject, answer), "the answer came")
+    """An exception that its answer closes by itself, however late it comes; so does one that comes after it."""
+    for each in (*_BEFORE[answer], answer):
+        tx.tasks.close(expectation_key(subject, each), "the answer came")
+
+
+def close_expectations(tx: Transaction, subject: str) -> None:
+    """Nothing more is awaited of a case that was refused."""
+    for each in _BEFORE:
+        tx.tasks.close(expectation_key(subject, each), "it was refused, and no answer is awaited")
 
 
 def expect(house: House, job: Job) -> None:

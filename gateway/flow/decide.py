@@ -32,8 +32,7 @@ def react(house: House, tx: Transaction, document: Document, place: Position, de
         return
     stored = tx.authorizations.get(subject, lock=True)
     tx.documents.link(document.id, stored.organisation, stored.clinic)
-    for answer in ("278", "999"):
-        close_expectation(tx, subject, answer)
+    close_expectation(tx, subject, "278")
     reading = house.settings.policy(stored.request.payer.id).hsd
     above = decision.rejections
     before = _granted_before(tx, stored.request)

@@ -29,28 +29,61 @@ def send(house: House, job: Job) -> None:
     partner = house.partner(job.partner)
     with house.store.transaction(house.everything()) as tx:
         document = tx.documents.get(job.payload["document"])
-        if halted(tx, partner.name):
-            tx.jobs.retry(job, tx.now + HALTED_LOOK, f"nothing is sent to {partner.name} until a person says so")
+        if stopped := _stopped(tx, partner):
+            tx.jobs.retry(job, tx.now + HALTED_LOOK, stopped, counted=False)
             return
-        if job.attempts > 1:
-            tx.documents.set_about(document.id, attempts=job.attempts)
+        repeated = _is_uncertain(document)
+        # Said before the upload, for whoever finds it after a crash in the middle of it.
+        again = {"repeated": True} if repeated else {}
+        tx.documents.set_about(document.id, uncertain=True, **again)
     try:
-        outcome = _upload(house, partner, document, repeated=job.attempts > 1)
-    except PartnerRefused as error:
+        outcome = _upload(house, partner, document, repeated=repeated)
+    except GatewayError as error:
+        _nothing_sent(house, document)
+        if not isinstance(error, PartnerRefused):
+            raise
         halt(house, partner.name, error)
         with house.store.transaction(house.everything()) as tx:
-            tx.jobs.retry(job, tx.now + HALTED_LOOK, str(error))
+            tx.jobs.retry(job, tx.now + HALTED_LOOK, str(error), counted=False)
         return
     where = f"partner {partner.name}, document {document.id}"
     if outcome.state is Sent.UNKNOWN:
+        _unknown(house, partner, document)
         fix = "It is repeated with the same name and bytes"
         raise PartnerUnreachable(f"the outcome of the upload is unknown: {outcome.reason}", where=where, fix=fix)
     if outcome.state is Sent.REFUSED:
+        _nothing_sent(house, document)
         raise PartnerRefused(f"the upload was refused: {outcome.reason}", where=where, fix=_REFUSED_FIX)
     with house.store.transaction(house.everything()) as tx:
         _sent(tx, partner, document, attempts=job.attempts)
         tx.jobs.finish(job)
     log.info("document.sent", document=document.id, partner=partner.name, attempts=job.attempts, bytes=document.size)
+
+
+def was_repeated(document: Document) -> bool:
+    """Whether it was sent again after an attempt that may have arrived: the partner may have met it twice."""
+    return bool(document.about.get("repeated"))
+
+
+def _is_uncertain(document: Document) -> bool:
+    return bool(document.about.get("uncertain"))
+
+
+def _nothing_sent(house: House, document: Document) -> None:
+    """This attempt left nothing over there, as the transport promises; an earlier one may have."""
+    with house.store.transaction(house.everything()) as tx:
+        tx.documents.set_about(document.id, uncertain=_is_uncertain(document))
+
+
+def _unknown(house: House, partner: Partner, document: Document) -> None:
+    with house.store.transaction(house.everything()) as tx:
+        tx.documents.set_state(document.id, "unknown")
+        _number(tx, partner, document, "unknown")
+
+
+def _number(tx: Transaction, partner: Partner, document: Document, state: str) -> None:
+    for kind in ("isa13", "gs06"):
+        tx.control_numbers.set_state(partner.name, kind, int(document.about[kind]), state)
 
 
 def _upload(house: House, partner: Partner, document: Document, *, repeated: bool) -> Outcome:
@@ -63,6 +96,13 @@ def _upload(house: House, partner: Partner, document: Document, *, repeated: boo
 
 def _halted_key(partner: str) -> str:
     return f"refused:{partner}"
+
+
+def _stopped(tx: Transaction, partner: Partner) -> str:
+    """Why nothing is sent to this partner for now; "" where nothing stands in the way."""
+    if not partner.enabled:
+        return f"nothing is sent to {partner.name}: it is not enabled in its file"
+    return f"nothing is sent to {partner.name} until a person says so" if halted(tx, partner.name) else ""
 
 
 def halted(tx: Transaction, partner: str) -> bool:
@@ -89,11 +129,10 @@ def _lies_there(transport: Transport, document: Document) -> bool:
 
 
 def _sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
-    isa13, gs06 = document.about["isa13"], document.about["gs06"]
+    isa13 = document.about["isa13"]
     tx.documents.set_state(document.id, "sent")
-    for kind, number in (("isa13", int(isa13)), ("gs06", int(gs06))):
-        if tx.control_numbers.get(partner.name, kind, number).state == "written":
-            tx.control_numbers.set_state(partner.name, kind, number, "sent")
+    tx.documents.set_about(document.id, uncertain=False)
+    _number(tx, partner, document, "sent")  # An answer that was quicker is not overwritten.
     for subject in subjects_of(tx, "isa13", isa13, partner.name):
         advance(tx, subject, State.SENT)
         tx.events.add(subject, "case.sent", document=document.id, isa13=isa13, attempts=attempts)
@@ -123,9 +162,9 @@ class Pickup:
         with self._house.reading() as tx:
             if halted(tx, self._partner.name):
                 return 0
-        if self._transport is None:
-            self._transport = mailbox(self._partner, self._sightings)
         try:
+            if self._transport is None:
+                self._transport = mailbox(self._partner, self._sightings)
             arrivals = self._transport.fetch(DurableSeen(self._house, self._partner.name))
             taken = sum(self._take(self._transport, each) for each in arrivals)
             self._tell(self._transport.findings)

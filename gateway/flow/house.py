@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from gateway.errors import GatewayError
 from gateway.settings import Partner, Settings
 from gateway.store import Scope, Store
 from gateway.store import Transaction as Transaction
@@ -30,7 +31,12 @@ class House:
         return self.clock().date()
 
     def partner(self, name: str) -> Partner:
-        return self.settings.partners[name]
+        """Raises GatewayError where its file was taken away while it still had work."""
+        found = self.settings.partners.get(name)
+        if found is None:
+            fix = "Put its file back (enabled = false stops all traffic), then the job: gateway jobs --retry JOB"
+            raise GatewayError(f"there is no partner {name} any more", where="trading_partners", fix=fix)
+        return found
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """One state of everything, to look at: keeps nobody waiting."""
