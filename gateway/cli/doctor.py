@@ -45,7 +45,9 @@ def _checks(config: Path | None) -> Iterator[Check]:
         for each in error.findings:
             yield Check(name="configuration", ok=False, what=f"{each.where}: {each.what}", fix=each.fix)
         return
-    yield Check(name="configuration", ok=True, what=f"{settings.file}, {len(settings.partners)} partners")
+    yield Check(
+        name="configuration", ok=True, what=f"{settings.file}, trading partners: {', '.join(settings.partners)}"
+    )
     yield from _policies(settings)
     yield from _store(settings)
     yield _disk(settings)
@@ -84,7 +86,9 @@ def _store(settings: Settings) -> Iterator[Check]:
         name="jobs", ok=not parked, what=what, fix="gateway jobs shows them, --retry puts one back" if parked else ""
     )
     yield Check(name="ledger", ok=not findings, what="both books balance" if not findings else str(findings[0]))
-    yield Check(name="tasks", ok=True, what=f"{waiting} wait for a person")
+    yield Check(
+        name="tasks", ok=True, what=f"{waiting} waiting for a person", fix="gateway tasks shows them" if waiting else ""
+    )
     house.store.dispose()
 
 
@@ -118,5 +122,8 @@ def _mailbox(settings: Settings, name: str) -> Iterator[Check]:
         return
     what = "its mailbox opens" if not failed else f"{failed[0].step}: {failed[0].words}"
     yield Check(
-        name=f"partner {name}", ok=not failed, what=what, fix="" if not failed else f"gateway partner test {name}"
+        name=f"partner {name}",
+        ok=not failed,
+        what=what,
+        fix="" if not failed else f"Each step: gateway partner test {name}",
     )

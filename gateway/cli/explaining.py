@@ -18,7 +18,7 @@ def explain_file(file: Path, *, as_json: bool) -> int:
     """1 where the file has findings, 2 where there is no such file."""
     with _opened(file) as stream:
         findings = _explained(stream, as_json=as_json)
-    say(f"{findings} findings" if findings else "no findings")
+    say("no findings" if not findings else f"{findings} finding{'s' if findings > 1 else ''}")
     return 1 if findings else 0
 
 

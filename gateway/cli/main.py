@@ -151,8 +151,10 @@ def explain(file: Annotated[Path, typer.Argument(help="An X12 file; - reads stdi
 
 
 @app.command()
-def schema(name: Annotated[str, typer.Argument(help="authorization.v1 or claim.v1; none lists them.")] = "") -> None:
-    """Print the JSON Schema of an intake record."""
+def schema(
+    name: Annotated[str, typer.Argument(help="authorization.v1, claim.v1 or intake.v1; none lists them.")] = "",
+) -> None:
+    """Print a JSON Schema of what goes in."""
     from gateway.cli.intake import show_schema
 
     raise typer.Exit(show_schema(name))
