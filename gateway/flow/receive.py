@@ -4,7 +4,7 @@ Reading is pure and comes first; all reactions of a document commit with the job
 its reason while the others of the same document go on, and its bytes are kept either way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,9 @@ class Received:
     usage: str = ""
 
 
+# SE missing, its count wrong, or its number another set's (X12.6): segments may be lost.
+NOT_WHOLE = ("x12.set.trailer_missing", "x12.set.count", "x12.set.control_numbers")
+
 NAMES = {
     InterchangeAcknowledgment: "TA1",
     GroupAcknowledgment: "999",
@@ -65,42 +68,92 @@ def receive(house: House, job: Job) -> None:
     with house.reading() as tx:
         document = tx.documents.get(job.payload["document"])
     read = list(read_document(house, document))
-    wanted = house.partner(document.partner).usage
-    waiting = 0
+    for finding in (found for each in read for found in each.findings):
+        log.info("finding.raised", document=document.id, rule=finding.rule, place=str(finding.where))
+    usage = house.partner(document.partner).usage
+    blocked = {index: found for index, each in enumerate(read) if (found := _blocked(each, usage))}
+    while True:  # Ends: each turn finds one more that has no effect.
+        try:
+            _take_effect(house, job, document, read, blocked)
+            break
+        except _NoEffect as error:
+            blocked[error.index] = error.finding
+    log.info("document.read", document=document.id, partner=document.partner, records=len(read), waiting=len(blocked))
+
+
+class _NoEffect(Exception):
+    """One record's reaction failed: everything is rolled back, and the others take effect without it."""
+
+    def __init__(self, index: int, finding: Finding) -> None:
+        super().__init__(finding.rule)
+        self.index = index
+        self.finding = finding
+
+
+def _take_effect(
+    house: House, job: Job, document: Document, read: Sequence[Received], blocked: Mapping[int, Finding]
+) -> None:
     with house.store.transaction(house.everything()) as tx:
-        for each in read:
-            blocked = _blocked(each, wanted)
-            for finding in each.findings:
-                log.info("finding.raised", document=document.id, rule=finding.rule, place=str(finding.where))
-            if blocked is None:
-                REACTIONS[type(each.record)](house, tx, document, each.place, each.record)
-            else:
-                waiting += 1
-                _wait(tx, document, each.place, blocked)
+        for index, each in enumerate(read):
+            if index in blocked:
+                _wait(tx, document, each.place, blocked[index])
+            elif each.record is not None:
+                try:
+                    REACTIONS[type(each.record)](house, tx, document, each.place, each.record)
+                except Exception as error:
+                    raise _NoEffect(index, _trouble(document, each, error)) from error
         kinds = sorted({NAMES[type(each.record)] for each in read if each.record is not None})
-        tx.documents.set_about(document.id, isa13=read[0].place.interchange if read else "", records=kinds)
-        tx.documents.set_state(document.id, "waiting" if waiting else "read")
+        tx.documents.set_about(document.id, isa13=read[0].place.interchange, records=kinds)
+        tx.documents.set_state(document.id, "waiting" if blocked else "read")
         tx.jobs.finish(job)
-    log.info("document.read", document=document.id, partner=document.partner, records=len(read), waiting=waiting)
+
+
+def _trouble(document: Document, received: Received, error: Exception) -> Finding:
+    """Why one record took no effect. What may pass by itself is raised again, for the whole document."""
+    what = f"it could not take effect ({type(error).__name__})"
+    if isinstance(error, GatewayError):
+        if error.retryable:
+            raise error
+        what = f"it could not take effect: {error.what}"
+    log.exception("reaction.failed", document=document.id, place=str(received.place))
+    fix = "Nothing of it was posted. Report the document's id to those who keep the gateway, with its log"
+    return Finding(rule="receive.no_effect", what=what, fix=fix, where=received.place)
 
 
 def read_document(house: House, document: Document) -> Iterator[Received]:
-    """Every set and TA1 of a document, in its order; what cannot be read at all is one Received with the finding."""
-    interchange, usage = "", ""
+    """Every set and TA1 of a document, in its order; what cannot be read at all is one Received with the finding.
+
+    Raises what may pass by itself, such as a payload folder that is out of reach.
+    """
+    interchange, usage, parts = "", "", 0
     with house.store.payloads.open(document.payload) as stream:
         try:
             for part in examine(iter(lambda: stream.read(CHUNK), b"")):
+                parts += 1
                 if isinstance(part, InterchangeHeader):
                     interchange, usage = part.control_number, part.usage
                 elif isinstance(part, TechnicalAcknowledgment):
                     yield Received(place=Position(interchange=interchange, tag="TA1"), record=_ta1(part), usage=usage)
                 elif isinstance(part, Finding):
-                    yield Received(place=Position(interchange=interchange), findings=(part,), usage=usage)
+                    place = part.where if isinstance(part.where, Position) else Position(interchange=interchange)
+                    yield Received(place=place, findings=(part,), usage=usage)
                 else:
                     yield _read_set(part, interchange, usage)
-        except GatewayError as error:
-            finding = Finding(rule="x12.unreadable", what=error.what, fix=error.fix, where=error.where)
-            yield Received(place=Position(interchange=interchange), findings=(finding,), usage=usage)
+        except Exception as error:
+            yield Received(place=Position(interchange=interchange), findings=(_unreadable(error),), usage=usage)
+    if not parts:
+        nothing = Finding(rule="x12.empty", what="there is nothing in the file", fix="Ask the partner to send it again")
+        yield Received(place=Position(), findings=(nothing,))
+
+
+def _unreadable(error: Exception) -> Finding:
+    if not isinstance(error, GatewayError):
+        log.exception("document.unreadable")
+        what = f"it could not be read ({type(error).__name__})"
+        return Finding(rule="x12.unreadable", what=what, fix="Report the document's id to those who keep the gateway")
+    if error.retryable:
+        raise error
+    return Finding(rule="x12.unreadable", what=error.what, fix=error.fix, where=error.where)
 
 
 def _read_set(part: Examined, interchange: str, usage: str) -> Received:
@@ -108,20 +161,22 @@ def _read_set(part: Examined, interchange: str, usage: str) -> Received:
     place = Position(interchange=interchange, group=group, set=part.set.control_number)
     name = MAPS.get(part.guide)
     if part.root is None or name is None:
-        findings = part.findings or (
-            Finding(
-                rule="x12.transaction.unexpected",
-                what=f"a {part.set.type} of version {part.set.version} is nothing that a partner sends to us",
-                fix="Ask the partner what it is for",
-                where=place,
-            ),
+        unexpected = Finding(
+            rule="x12.transaction.unexpected",
+            what=f"a {part.set.type} of version {part.set.version} is nothing that a partner sends to us",
+            fix="Ask the partner what it is for",
+            where=place,
         )
-        return Received(place=place, findings=findings, usage=usage)
+        return Received(place=place, findings=(unexpected, *part.findings), usage=usage)
     try:
-        return Received(place=place, record=maps.load(name).read(part.root), findings=part.findings, usage=usage)
+        record = maps.load(name).read(part.root)
     except GatewayError as error:
-        finding = Finding(rule="wire.read", what=error.what, fix=error.fix or "Ask the partner to send it again")
-        return Received(place=place, findings=(*part.findings, finding), usage=usage)
+        fix = error.fix or "Ask the partner to send it again"
+        finding = Finding(rule="wire.read", what=error.what, fix=fix, where=error.where if str(error.where) else place)
+        return Received(place=place, findings=(finding, *part.findings), usage=usage)
+    except Exception as error:
+        return Received(place=place, findings=(_unreadable(error), *part.findings), usage=usage)
+    return Received(place=place, record=record, findings=part.findings, usage=usage)
 
 
 def _ta1(part: TechnicalAcknowledgment) -> InterchangeAcknowledgment:
@@ -135,21 +190,24 @@ def _ta1(part: TechnicalAcknowledgment) -> InterchangeAcknowledgment:
 
 
 def _blocked(received: Received, wanted: str) -> Finding | None:
-    """Why nothing may come of it. A guide's faults do not block what its map could read whole: real files have them."""
+    """Why nothing may come of it. A guide's faults do not block what its map could read: real files have them.
+
+    A set that is not whole does: half an 835 would take the place of the whole one that comes after it.
+    """
     if received.usage and received.usage != wanted:
         return Finding(
             rule="x12.usage",
             what=f"ISA15 is {received.usage}, and this partner's stage wants {wanted}",
             fix="Nothing was posted. Tell the partner, or correct the stage in its file",
-            where=received.place,
+            where=Position(interchange=received.place.interchange),
         )
     if received.record is None:
-        blocking = [each for each in received.findings if each.severity is Severity.BLOCK]
-        return next(iter(blocking or received.findings), None)
-    return None
+        return next((each for each in received.findings if each.severity is Severity.BLOCK), None)
+    return next((each for each in received.findings if each.rule in NOT_WHOLE), None)
 
 
 def _wait(tx: Transaction, document: Document, place: Position, finding: Finding) -> None:
-    key = f"read:{document.id}:{place.group}/{place.set}:{finding.rule}"
+    place = finding.where if isinstance(finding.where, Position) else place
+    key = f"read:{document.id}:{place}:{finding.rule}"
     tx.tasks.open(key, kind="unread", subject=document.id, reason=finding.reason, fix=finding.fix)
     tx.events.add(document.id, "document.waits", document=document.id, rule=finding.rule, place=str(place))

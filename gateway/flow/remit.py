@@ -11,7 +11,7 @@ from gateway.flow.house import House, Transaction
 from gateway.flow.returning import held, shared_visits
 from gateway.ledger import cents, consequences
 from gateway.ledger.consequences import Consequences
-from gateway.ledger.entry import Cause
+from gateway.ledger.entry import Cause, entry_id
 from gateway.ledger.outcome import allowed, in_order, settle
 from gateway.ledger.settling import settled
 from gateway.store import Document, StoredClaim
@@ -49,9 +49,15 @@ def react(house: House, tx: Transaction, document: Document, place: Position, re
     keys = cents.payment_keys(remittance)
     for index in in_order(remittance.claims, adjudicated):
         payment = remittance.claims[index]
-        if index in posting.held or payment.control_number not in known:
+        if payment.control_number not in known:
             continue
-        _payment(tx, document, stored, remittance, index, known[payment.control_number].id, table, keys[index])
+        claim = known[payment.control_number].id
+        if index in posting.held:
+            tx.events.add(claim, "claim.payment_held", document=document.id, remittance=stored, paid=payment.paid)
+            continue
+        _charge_again(tx, document, claim, keys[index], remittance)
+        _payment(tx, document, stored, remittance, index, claim, table, keys[index])
+        _settled_beyond(tx, claim)
     tx.remittances.set_state(stored, "held" if posting.held else "posted")
     tx.events.add(
         stored,
@@ -80,14 +86,44 @@ def _repeated(
     before = tx.remittances.get(stored)
     for each in known.values():
         tx.events.add(each.id, "remittance.repeated", document=document.id, remittance=stored)
-    if before.amount != remittance.amount:
+    posted = {each.id for each in tx.books.money_entries(cause_document=before.document)}
+    differs = "another amount" if before.amount != remittance.amount else ""
+    for key in cents.payment_keys(remittance):
+        if not posted & {entry_id(kind, key) for kind in ("payment", "suspense")}:
+            differs = differs or "other claim payments"
+    if differs:
         tx.tasks.open(
             f"remittance:{stored}:{document.payload}",
             kind="remittance",
             subject=stored,
-            reason="another remittance with the same payer, number and date states another amount; it was not posted",
+            reason=f"another remittance with the same payer, number and date states {differs}; it was not posted",
             fix="Ask the payer which holds",
         )
+
+
+def _charge_again(tx: Transaction, document: Document, claim: str, key: str, remittance: Remittance) -> None:
+    """A claim that was told to be rejected, so that its charge was taken back, is paid all the same: it is owed."""
+    stored = tx.claims.get(claim)
+    if State(stored.state) is not State.REJECTED:
+        return
+    owed = cents.post_claim(stored.claim, document=document.id, holds_on=remittance.paid_on, key=key)
+    if tx.books.post_money(owed):
+        tx.events.add(claim, "claim.charged_again", document=document.id)
+
+
+def _settled_beyond(tx: Transaction, claim: str) -> None:
+    """More came than was billed: a payment came twice under two numbers, or the reversal between them is missing."""
+    beyond = -tx.books.money_balances(claim=claim).get(cents.RECEIVABLE, 0)
+    if beyond > 0:
+        tx.tasks.open(
+            f"beyond:{claim}",
+            kind="remittance",
+            subject=claim,
+            reason=f"payments and adjustments settle {beyond // 100}.{beyond % 100:02} more than was billed",
+            fix="Ask the payer whether it paid twice, or where the reversal of the earlier payment is",
+        )
+    else:
+        tx.tasks.close(f"beyond:{claim}", "it is settled to what was billed")
 
 
 def _tasks(tx: Transaction, subject: str, document: Document, findings: tuple[Finding, ...]) -> None:
