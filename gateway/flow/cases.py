@@ -91,10 +91,13 @@ def hold(tx: Transaction, subject: str, findings: Iterable[Finding], *, document
 
 def changed_by(tx: Transaction, request: AuthorizationRequest) -> list[StoredAuthorization]:
     """The same clinic's authorizations of the same patient and payer that an extension, revision or cancellation names
-    by the payer's number, the oldest first; changes that only echo the number are not among them."""
-    if request.kind is Kind.INITIAL or not request.previous_number:
+    by the payer's number, or while it was pended by its reference, the oldest first; changes that only echo the
+    number are not among them."""
+    if request.kind is Kind.INITIAL:
         return []
-    found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", request.previous_number)]
+    numbers = (("hcr02", request.previous_number), ("nt", request.administrative_reference))
+    subjects = dict.fromkeys(each for kind, value in numbers if value for each in tx.identifiers.find(kind, value))
+    found = [tx.authorizations.get(each) for each in subjects]
     own = [each for each in found if (each.organisation, each.clinic) == (request.organisation, request.clinic)]
     own = [each for each in own if of_one_patient(each.request, request)]
     return [each for each in own if each.request.kind in (Kind.INITIAL, Kind.EXTENSION) and each.id != request.id]

@@ -3,22 +3,42 @@
 Grants have ids that come from the authorization, its number and the line, so that the same answer twice grants once.
 """
 
+from collections.abc import Sequence
+
 from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, Unit
 from gateway.domain.decision import Decision, EventDecision
 from gateway.errors import Finding, Position
-from gateway.flow.cases import AUTHORIZATION_PREFIX, UNANSWERED, State, changed_by, move, subjects_of
+from gateway.flow.cases import AUTHORIZATION_PREFIX, BILLABLE, UNANSWERED, State, changed_by, move, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import wake_claims
 from gateway.ledger import units
-from gateway.ledger.certifying import certify
-from gateway.ledger.entry import Account, Bucket, Cause, Entry, entry_id
+from gateway.ledger.certifying import MEMO, Certified, certify
+from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, entry_id
 from gateway.ledger.granting import Granted, grants, refusal
+from gateway.ledger.states import GRANTING, may_become
 from gateway.ledger.states import State as Step
-from gateway.ledger.states import may_become
 from gateway.store import Document, StoredAuthorization
 
 _DECIDED_BEFORE = {each.value for each in Step}
+IN_USE = (Account.RESERVED, Account.RENDERED, Account.COMMITTED)
+IN_FORCE = (Account.AVAILABLE, *IN_USE, Account.CONSUMED, Account.EXPIRED, Account.MOVED)
+_CERTIFIED_CANCELLATION = Finding(
+    rule="authorization_decision",
+    what="the payer certifies a request to cancel: nothing is granted, and nothing was given back",
+    fix="Ask the payer whether the authorization is cancelled",
+)
+_CANCELLED_NOTHING = Finding(
+    rule="authorization_decision",
+    what="the payer cancelled an authorization that is not on file here under the number that was named",
+    fix="See which one it was, and that no visit is planned under it",
+)
+_OTHER_SHAPE = Finding(
+    rule="authorization_decision",
+    what="the payer certifies this again under another number, unit or lines: the first certification stands, and "
+    "nothing was added",
+    fix="Ask the payer whether it replaces the first one",
+)
 
 
 def react(house: House, tx: Transaction, document: Document, place: Position, decision: Decision) -> None:
@@ -37,11 +57,13 @@ def react(house: House, tx: Transaction, document: Document, place: Position, de
     above = decision.rejections
     before = _granted_before(tx, stored.request)
     if above:
-        _take_effect(tx, document, stored, EventDecision(rejections=above), refusal(above), matched_on)
+        _take_effect(tx, document, subject, EventDecision(rejections=above), refusal(above), matched_on)
         return
     for event in decision.events or (EventDecision(),):
         granted = grants(event, stored.request, hsd_reading=reading, granted_before=before)
-        _take_effect(tx, document, stored, event, granted, matched_on)
+        if stored.request.kind is Kind.CANCEL and granted.state in GRANTING:
+            granted = Granted(grants=(), state=Step.UNKNOWN, tasks=(_CERTIFIED_CANCELLATION,))
+        _take_effect(tx, document, subject, event, granted, matched_on)
 
 
 def _answered(tx: Transaction, partner: str, decision: Decision) -> tuple[str | None, str]:
@@ -57,20 +79,17 @@ def _answered(tx: Transaction, partner: str, decision: Decision) -> tuple[str | 
 
 
 def _take_effect(
-    tx: Transaction,
-    document: Document,
-    stored: StoredAuthorization,
-    event: EventDecision,
-    granted: Granted,
-    matched_on: str,
+    tx: Transaction, document: Document, subject: str, event: EventDecision, granted: Granted, matched_on: str
 ) -> None:
+    stored = tx.authorizations.get(subject, lock=True)
     review = event.review
-    number = next((each.number for each in granted.grants if each.number), review.number if review else "")
+    numbers = dict.fromkeys([*(each.number for each in granted.grants), review.number if review else ""])
+    number = next((each for each in numbers if each), "")
     reference = event.administrative_reference or next(
         (line.administrative_reference for line in event.lines if line.administrative_reference), ""
     )
     tx.events.add(
-        stored.id,
+        subject,
         "decision.received",
         document=document.id,
         action=review.code if review else "",
@@ -79,31 +98,56 @@ def _take_effect(
         state=str(granted.state),
         matched_on=matched_on,
     )
-    for kind, value in (("hcr02", number), ("nt", reference)):
-        if value:
-            tx.identifiers.add(stored.id, kind, value, partner=document.partner, document=document.id)
-    for task in granted.tasks:
-        _task(tx, document, stored.id, task)
-    if not _moves_on(stored, granted):
-        tx.events.add(stored.id, "decision.repeated", document=document.id, state=str(granted.state))
+    for kind, value in (*(("hcr02", each) for each in numbers), ("nt", reference)):
+        tx.identifiers.add(subject, kind, value, partner=document.partner, document=document.id)
+    against = _objection(tx, document, stored, granted)
+    if against is None:
+        against = _post(tx, document, stored, granted)
+    if against is not None:
+        tx.events.add(subject, "decision.without_effect", document=document.id, state=str(granted.state))
+        for each in against:
+            _task(tx, document, subject, each)
         return
-    _post(tx, document, stored, granted)
+    for task in granted.tasks:
+        _task(tx, document, subject, task)
     tx.authorizations.update(
-        stored.id,
+        subject,
         state=State(str(granted.state)),
         number=number or stored.number,
         administrative_reference=reference or stored.administrative_reference,
+        decided_on=None if granted.state is Step.PENDED else tx.now.date(),
     )
     if granted.state is Step.CANCELLED:
         _cancel(tx, document, stored)
     if stored.request.kind is not Kind.CANCEL:
-        wake_claims(tx, stored.id, document.id)
+        wake_claims(tx, subject, document.id)
 
 
-def _moves_on(stored: StoredAuthorization, granted: Granted) -> bool:
-    if stored.state not in _DECIDED_BEFORE or State(stored.state) in UNANSWERED:
-        return True
-    return may_become(Step(stored.state), granted.state)
+def _objection(
+    tx: Transaction, document: Document, stored: StoredAuthorization, granted: Granted
+) -> tuple[Finding, ...] | None:
+    """Why what was decided before stands, for a person; nothing to tell where the answer only came late or twice.
+
+    A certification is undone by the payer's cancellation alone: visits may have taken place under it, and a refusal
+    that comes after it is as a rule the answer to a request that reached the payer twice (AAA03 91).
+    """
+    before, now = stored.state, granted.state
+    if before not in _DECIDED_BEFORE or State(before) in UNANSWERED:
+        return None
+    certified = State(before) in BILLABLE
+    if now is Step.PENDED and (certified or State(before) is State.NOT_CERTIFIED):
+        return ()
+    if State(before) is State.CLOSED and now in GRANTING:
+        return None  # Closed by a refusal (AAA04 N) alone, which may have been of the second copy.
+    stands = certified and now not in (*GRANTING, Step.CANCELLED)
+    if not stands and may_become(Step(before), now):
+        return None
+    if len(tx.documents.with_payload(document.payload)) > 1 or not (certified or now in GRANTING):
+        return ()
+    what = (
+        f"the payer's earlier word is {before}, and now it says {now}: the earlier one stands, and nothing was posted"
+    )
+    return (Finding(rule="authorization_decision", what=what, fix="Ask the payer what holds before the next visit"),)
 
 
 def _task(tx: Transaction, document: Document, subject: str, task: Finding) -> None:
@@ -111,8 +155,10 @@ def _task(tx: Transaction, document: Document, subject: str, task: Finding) -> N
     tx.tasks.open(key, kind="decision", subject=subject, reason=task.reason, fix=task.fix)
 
 
-def _post(tx: Transaction, document: Document, stored: StoredAuthorization, granted: Granted) -> None:
-    """Opens a bucket for each grant, or brings one that is there to what the payer states now.
+def _post(
+    tx: Transaction, document: Document, stored: StoredAuthorization, granted: Granted
+) -> tuple[Finding, ...] | None:
+    """Opens a bucket for each grant, or brings one that is there to what the payer states now; None where it did.
 
     A revision restates what was certified before, so it posts to that authorization's buckets: opened beside them,
     the same visits would count twice.
@@ -133,6 +179,8 @@ def _post(tx: Transaction, document: Document, stored: StoredAuthorization, gran
         key=document.payload,
         known=known,
     )
+    if home is stored and _in_another_shape(certified, known, balances):
+        return (_OTHER_SHAPE,)
     for each in certified:
         tx.books.add_bucket(each.bucket)
         for entry in each.entries:
@@ -143,6 +191,17 @@ def _post(tx: Transaction, document: Document, stored: StoredAuthorization, gran
         _supersede(
             tx, document, stored, [each for each in known if each.id not in {one.bucket.id for one in certified}]
         )
+    return None
+
+
+def _in_another_shape(certified: Sequence[Certified], known: Sequence[Bucket], balances: Balances) -> bool:
+    """Whether an answer certifies under another number, unit or lines than one before it, whose quantity still stands:
+    opened beside that, the same visits would count twice."""
+    ids = {each.id for each in known}
+    restated = {each.bucket.id for each in certified}
+    stand = [each for each in known if each.id not in restated and each.quantity_source != MEMO]
+    held = [each for each in stand if not each.limited or any(balances[each.id].get(one) for one in IN_FORCE)]
+    return bool(held) and any(each.bucket.id not in ids for each in certified)
 
 
 def _post_one(tx: Transaction, document: Document, subject: str, bucket: Bucket, entry: Entry) -> None:
@@ -193,12 +252,16 @@ def _granted_before(tx: Transaction, request: AuthorizationRequest) -> Quantity 
 
 def _cancel(tx: Transaction, document: Document, stored: StoredAuthorization) -> None:
     """Gives back what is left of the authorization that was cancelled; what is in use already is told, not touched."""
-    for subject in [each.id for each in changed_by(tx, stored.request)] or [stored.id]:
-        left = 0
+    about = [each.id for each in changed_by(tx, stored.request)]
+    if stored.request.kind is Kind.CANCEL and not about:
+        _task(tx, document, stored.id, _CANCELLED_NOTHING)
+    for subject in about or [stored.id]:
+        left = in_use = 0
         buckets = tx.books.buckets(subject)
         balances = tx.books.balances([each.id for each in buckets], lock=True)
         for bucket in buckets:
             available = balances[bucket.id].get(Account.AVAILABLE, 0)
+            in_use += sum(balances[bucket.id].get(each, 0) for each in IN_USE)
             if not available:
                 continue
             cause = Cause(document=document.id, authorization=subject, actor=tx.scope.actor)
@@ -210,4 +273,5 @@ def _cancel(tx: Transaction, document: Document, stored: StoredAuthorization) ->
                 left += available
         if subject != stored.id:
             move(tx, subject, State.CANCELLED, reason="cancelled at the clinic's request")
-        tx.events.add(subject, "authorization.cancelled", document=document.id, returned=left)
+            wake_claims(tx, subject, document.id)
+        tx.events.add(subject, "authorization.cancelled", document=document.id, returned=left, in_use=in_use)
