@@ -25,7 +25,7 @@ lint: $(READY)
 
 # The crash test at full size: 50 kills, 200 authorizations and 200 claims, on SQLite and on PostgreSQL.
 crash: $(READY)
-	$(VENV)/bin/pytest -n 0 -m full tests/test_crash.py --override-ini "addopts=-q --strict-markers"
+	$(VENV)/bin/pytest -n 0 -m full tests/test_crash.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

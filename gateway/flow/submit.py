@@ -107,8 +107,8 @@ def submit(house: House, job: Job) -> None:
         plans = [_plan(house, tx, desk, each) for each in stored]
     prepared = [_prepare(house, desk, partner, each, plan, at) for each, plan in zip(stored, plans, strict=True)]
     with house.store.transaction(house.everything()) as tx:
-        document = _write(house, tx, desk, partner, prepared, at)
-        if len(stored) == limit:
+        document, changed = _write(house, tx, desk, partner, prepared, at)
+        if changed or len(stored) == limit:
             enqueue(tx, partner.name, desk.transaction.set_type, job.id)
         tx.jobs.finish(job)
     written = sum(each.state is State.WRITTEN for each in prepared)
@@ -152,15 +152,16 @@ def _trouble(stored: Any, error: Exception) -> tuple[Finding, ...]:
 
 def _write(
     house: House, tx: StoreTransaction, desk: Desk, partner: Partner, prepared: Sequence[Prepared], at: datetime
-) -> str | None:
-    """The document's id, or None where nothing was ready."""
+) -> tuple[str | None, bool]:
+    """The document's id, or None where nothing was ready; and whether any record must be looked at once more."""
     ready: list[Prepared] = []
+    changed = False
     for each in prepared:
         current = case(tx, each.stored.id, lock=True)
         if current.state != State.ACCEPTED:
             continue
         if current.version != each.stored.version or not _holds(house, tx, desk, each, ready):
-            enqueue(tx, partner.name, desk.transaction.set_type, f"again:{current.id}:{current.version}")
+            changed = True
         elif each.state is State.HELD:
             hold(tx, each.stored.id, each.findings)
             wake_claims(tx, each.stored.id, "held")
@@ -169,7 +170,7 @@ def _write(
         else:
             ready.append(each)
     if not ready:
-        return None
+        return None, changed
     isa13 = tx.control_numbers.reserve(partner.name, "isa13")
     gs06 = tx.control_numbers.reserve(partner.name, "gs06")
     sets = [each.built for each in ready if each.built is not None]
@@ -197,7 +198,7 @@ def _write(
             transaction=desk.transaction.set_type,
             partner=partner.name,
         )
-    return document
+    return document, changed
 
 
 def _holds(house: House, tx: StoreTransaction, desk: Desk, one: Prepared, ready: Sequence[Prepared]) -> bool:

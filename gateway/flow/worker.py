@@ -19,7 +19,7 @@ from gateway import logs
 from gateway.errors import GatewayError, LeaseLost
 from gateway.flow import accept, clock, deliver, receive, submit
 from gateway.flow.house import House
-from gateway.store import Job
+from gateway.store import ChangedMeanwhile, Job
 from gateway.transport.base import retry_after
 
 log = logs.get()
@@ -34,6 +34,7 @@ JOBS: Mapping[str, Callable[[House, Job], None]] = {
     "expire": clock.expire,
 }
 POLL_WAIT_MAX_S = 300.0
+CROSSED_S = 0.5
 UNEXPECTED_MAX = 5  # Attempts at a job that fails in a way nobody foresaw, before it waits for a person.
 
 
@@ -54,6 +55,8 @@ def _failed(house: House, job: Job, error: Exception) -> None:
     ours = isinstance(error, GatewayError)
     may_help = error.retryable if isinstance(error, GatewayError) else job.attempts < UNEXPECTED_MAX
     wait_s = retry_after(job.attempts, house.rng) if may_help else None
+    if isinstance(error, ChangedMeanwhile):
+        wait_s = house.rng.uniform(0.0, CROSSED_S)  # Two of ours crossed each other: nobody far away needs rest.
     reason = error.reason if isinstance(error, GatewayError) else f"{type(error).__name__} in a {job.kind} job"
     if ours:
         log.warning("job.failed", job=job.id, kind=job.kind, attempts=job.attempts, error=type(error).__name__)
