@@ -1,0 +1,279 @@
+"""Remit: an 835 moves money and visits by one key, once; what does not balance or is not ours stands in suspense."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from conftest import Clock
+from flow_stage import Stage, claim_json, on_stage, payment, remitted
+
+from gateway.domain.remittance import ClaimPayment, ProviderAdjustment
+from gateway.store import Store, StoredClaim
+
+BILLED = {"receivable:payer": 18000, "revenue:charges": -18000}
+PAID = {"revenue:charges": -18000, "cash:payer": 15000, "writeoff:contractual": 3000}
+
+
+@pytest.fixture
+def stage(store: Store, clock: Clock, tmp_path: Path) -> Stage:
+    return on_stage(store, clock, tmp_path)
+
+
+@pytest.fixture
+def claim(stage: Stage) -> StoredClaim:
+    """A claim of 180.00 under twelve visits, in adjudication; the task of its certification is gone."""
+    billed = stage.billed()
+    stage.arrive(stage.received())
+    with stage.store.transaction(stage.house.everything()) as tx:
+        for each in tx.tasks.list():
+            tx.tasks.close(each.key, "seen")
+    return billed
+
+
+def _denied(claim: StoredClaim, reason: str = "197") -> ClaimPayment:
+    return payment(claim, paid=(0, 0), reasons=(("CO", reason), ("CO", reason)))
+
+
+def _reversal(claim: StoredClaim) -> ClaimPayment:
+    return payment(claim, status="22")
+
+
+def _corrected(claim: StoredClaim) -> ClaimPayment:
+    return payment(claim, paid=(9000, 4000))
+
+
+CORRECTED = {"revenue:charges": -18000, "cash:payer": 13000, "writeoff:contractual": 5000}
+
+
+def _expect(stage: Stage, state: str, units: dict[str, int], money: dict[str, int], tasks: Sequence[str] = ()) -> None:
+    assert stage.claim().state == state
+    assert stage.units() == units
+    assert stage.money() == money
+    assert [each.kind for each in stage.tasks()] == list(tasks)
+    assert stage.balanced()
+
+
+def test_paid(stage: Stage, claim: StoredClaim) -> None:
+    (document,) = stage.arrive(stage.paid(payment(claim)))
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, PAID)
+    (step,) = stage.details(claim.id, "claim.adjudicated")
+    assert (step["paid"], step["codes"], step["consume"]) == (15000, ["CO 45"], 1)
+    with stage.reading() as tx:
+        assert tx.documents.clinics(document) == [("northside", "downtown")]
+        assert {each.cause.document for each in tx.books.money_entries(claim=claim.id)} > {document}
+    assert stage.numbers_of(claim.id)["check"] == ["CHK0001"]
+
+
+def test_a_deductible_uses_the_visit(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim, paid=(0, 0), reasons=(("PR", "1"), ("PR", "1")))))
+    money = {"revenue:charges": -18000, "receivable:patient": 18000}
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, money)
+
+
+def test_partly_paid(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim, paid=(10000, 0), reasons=(("CO", "45"), ("CO", "197")))))
+    assert stage.claim().state == "partly_paid"
+    assert stage.units() == {"available": 11, "consumed": 1}  # The visit is used by the line that was allowed.
+    assert stage.money()["cash:payer"] == 10000
+    assert sum(stage.money().values()) == 0
+    assert stage.balanced()
+
+
+def test_denied_with_carc_197_gives_the_visit_back(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(_denied(claim)))
+    assert stage.claim().state == "denied"
+    assert stage.units() == {"available": 12}
+    assert stage.money().get("cash:payer", 0) == 0
+    assert stage.money().get("receivable:payer", 0) == 0
+    assert {(each.kind, each.subject) for each in stage.tasks()} == {("remittance", claim.id)}
+    assert "197" in stage.tasks()[0].reason
+
+
+# Reversal and correction.
+
+
+def test_reversal_and_correction_in_one_file(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim)))
+    stage.arrive(
+        stage.paid(_reversal(claim), _corrected(claim), check="CHK0002", amount=0, adjustments=_withheld(2000))
+    )
+    money = {**CORRECTED, "plb:FB": -2000, "cash:payer": 15000}
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, money)
+    assert stage.steps(claim.id).count("claim.reversed") == 1
+
+
+def _withheld(cents: int) -> tuple[ProviderAdjustment, ...]:
+    """BPR02 cannot be negative: the payer carries what it wants back (domain facts, 5.2)."""
+    return (ProviderAdjustment(provider="1234567893", period_ends_on=date(2026, 12, 31), reason="FB", amount=-cents),)
+
+
+def test_reversal_and_correction_the_wrong_way_round_in_one_file(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim)))
+    stage.arrive(stage.paid(_corrected(claim), _reversal(claim), check="CHK0002", adjustments=_withheld(2000)))
+    money = {**CORRECTED, "plb:FB": -2000, "cash:payer": 15000}
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, money)
+
+
+def test_reversal_and_correction_in_two_files(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim)))
+    stage.arrive(stage.paid(_reversal(claim), check="CHK0002", adjustments=_withheld(15000)))
+    reversed_money = {**BILLED, "plb:FB": -15000, "cash:payer": 15000}
+    _expect(stage, "reversed", {"available": 11, "committed": 1}, reversed_money)
+    stage.arrive(stage.paid(_corrected(claim), check="CHK0003", adjustments=_withheld(-13000)))
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, {**CORRECTED, "plb:FB": -2000, "cash:payer": 15000})
+
+
+def test_a_second_reversal_waits_in_suspense(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim)))
+    stage.arrive(stage.paid(_reversal(claim), check="CHK0002", adjustments=_withheld(15000)))
+    stage.arrive(stage.paid(_reversal(claim), check="CHK0003", adjustments=_withheld(15000)))
+    assert stage.claim().state == "reversed"
+    assert stage.units() == {"available": 11, "committed": 1}
+    assert stage.money()["suspense"] == 15000
+    assert stage.money()["receivable:payer"] == 18000
+    assert [each.kind for each in stage.tasks()] == ["remittance"]
+    assert stage.balanced()
+
+
+def test_a_reversal_before_its_payment_waits_in_suspense_and_the_double_payment_is_told(
+    stage: Stage, claim: StoredClaim
+) -> None:
+    """Two files in the wrong order: nothing is made to fit, and nothing is negative."""
+    stage.arrive(stage.paid(_reversal(claim), _corrected(claim), check="CHK0002", adjustments=_withheld(2000)))
+    assert stage.claim().state == "paid"
+    assert stage.units() == {"available": 11, "consumed": 1}
+    assert stage.money()["suspense"] == 15000
+    assert [each.kind for each in stage.tasks()] == ["remittance"]
+    assert "claim.payment_held" in stage.steps(claim.id)
+    stage.arrive(stage.paid(payment(claim)))
+    assert stage.units() == {"available": 11, "consumed": 1}
+    assert stage.money()["receivable:payer"] == -18000
+    assert any("180.00 more than was billed" in each.reason for each in stage.tasks() if each.subject == claim.id)
+    assert stage.balanced()
+
+
+def test_a_reversal_of_a_denial_gives_nothing_back_twice(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(_denied(claim)))
+    reversal = payment(claim, paid=(0, 0), reasons=(("CO", "197"), ("CO", "197")), status="22")
+    stage.arrive(stage.paid(reversal, payment(claim), check="CHK0002"))
+    assert stage.claim().state == "paid"
+    assert stage.units() == {"available": 11, "consumed": 1}
+    assert stage.money() == PAID
+    assert stage.balanced()
+
+
+# Provider-level amounts, balances, keys.
+
+
+def test_a_provider_level_adjustment(stage: Stage, claim: StoredClaim) -> None:
+    recovery = ProviderAdjustment(
+        provider="1234567893", period_ends_on=date(2026, 12, 31), reason="WO", amount=5000, reference="OLDCLAIM"
+    )
+    stage.arrive(stage.paid(payment(claim), adjustments=[recovery]))
+    money = {**PAID, "cash:payer": 10000, "plb:WO": 5000}
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, money)
+
+
+def test_a_remittance_out_of_balance_is_held_with_a_task(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim), amount=14000))
+    money = {**BILLED, "cash:payer": 14000, "suspense": -14000}
+    _expect(stage, "received", {"available": 11, "committed": 1}, money, ["remittance"])
+    with stage.reading() as tx:
+        (held,) = tx.remittances.list()
+    assert held.state == "held"
+    assert "claim.payment_held" in stage.steps(claim.id)
+
+
+@pytest.mark.parametrize("level", ["line", "claim"])
+def test_a_claim_payment_out_of_balance_is_held_and_the_others_post(stage: Stage, level: str) -> None:
+    first = stage.billed(1)
+    second = stage.billed(2)
+    bad = payment(first)
+    if level == "line":
+        lines = (replace(bad.lines[0], adjustments=()), bad.lines[1])
+        bad = replace(bad, lines=lines)
+    else:
+        bad = replace(bad, paid=14000)
+    stage.arrive(stage.says(remitted(bad, payment(second))))
+    assert [stage.claim(number).state for number in (1, 2)] == ["sent", "paid"]
+    assert stage.units(1) == {"available": 11, "committed": 1}
+    assert stage.money()["suspense"] == -bad.paid
+    assert "claim.payment_held" in stage.steps(first.id)
+    assert stage.balanced()
+
+
+def test_an_unknown_claim_stands_in_suspense_and_the_others_post(stage: Stage, claim: StoredClaim) -> None:
+    foreign = payment(claim, control_number="NOTOURS")
+    stage.arrive(stage.paid(foreign, payment(claim)))
+    money = {**PAID, "cash:payer": 30000, "suspense": -15000}
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, money, ["remittance"])
+    assert "NOTOURS" not in str(stage.tasks())
+
+
+def test_the_same_remittance_twice_counts_once(stage: Stage, claim: StoredClaim) -> None:
+    content = stage.paid(payment(claim))
+    stage.arrive(content, content, stage.paid(payment(claim)))
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, PAID)
+    assert stage.steps(claim.id).count("remittance.repeated") == 2
+    with stage.reading() as tx:
+        assert len(tx.remittances.list()) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"check": "CHK0002"}, {"paid_on": date(2026, 3, 3)}],
+    ids=["check", "date"],
+)
+def test_another_key_is_another_remittance(stage: Stage, claim: StoredClaim, changed: dict[str, object]) -> None:
+    """The payer paid twice: both stand in the books, and a person is told."""
+    stage.arrive(stage.paid(payment(claim)), stage.paid(payment(claim), **changed))
+    assert stage.money()["cash:payer"] == 30000
+    assert stage.units() == {"available": 11, "consumed": 1}
+    (task,) = stage.tasks()
+    assert "180.00 more than was billed" in task.reason
+
+
+def test_another_amount_under_the_same_key_is_told_and_not_posted(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim)), stage.paid(_corrected(claim)))
+    _expect(stage, "paid", {"available": 11, "consumed": 1}, PAID, ["remittance"])
+    assert "another amount" in stage.tasks()[0].reason
+
+
+def test_other_payments_under_the_same_key_and_amount_are_told_and_not_posted(stage: Stage) -> None:
+    first, second = stage.billed(1), stage.billed(2)
+    stage.arrive(stage.paid(payment(first)))
+    stage.arrive(stage.paid(payment(second)))
+    assert [stage.claim(number).state for number in (1, 2)] == ["paid", "sent"]
+    assert any("other claim payments" in each.reason for each in stage.tasks("remittance"))
+    assert stage.units(2) == {"available": 11, "committed": 1}
+
+
+def test_a_visit_that_two_claims_share_is_used_once(stage: Stage) -> None:
+    stage.certified()
+    lines = claim_json()["lines"]
+    stage.submit(claim_json(1, lines=lines[:1]), claim_json(2, lines=lines[1:], authorization_ref="ACCT-31337-A1"))
+    stage.work()
+    claims = [stage.claim(number) for number in (1, 2)]
+    stage.arrive(
+        stage.paid(payment(claims[0], paid=(0,), reasons=(("CO", "197"),)), check="CHK0001"),
+        stage.paid(payment(claims[1], paid=(6000,), reasons=(("CO", "45"),)), check="CHK0002"),
+    )
+    assert [stage.claim(number).state for number in (1, 2)] == ["denied", "paid"]
+    assert stage.units() == {"available": 11, "consumed": 1}
+    assert stage.balanced()
+
+
+def test_money_of_a_predetermination_moves_no_unit(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim, status="25")))
+    assert stage.claim().state == "received"
+    assert stage.units() == {"available": 11, "committed": 1}
+    assert stage.money()["suspense"] == -15000
+
+
+def test_the_overdue_835_of_a_claim_that_was_paid_is_not_awaited(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim)))
+    stage.clock.advance(400 * 24 * 3600)
+    stage.work("expect")
+    assert stage.tasks("overdue") == []
