@@ -108,5 +108,3 @@ def upgrade(settings: Settings) -> tuple[str, str]:
         return before or "empty", store.revision() or ""
     finally:
         store.dispose()
-
-
