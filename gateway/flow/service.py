@@ -47,6 +47,12 @@ class Gateway(service.MultiService):
 
 
 def _tick(house: House) -> None:
-    """One job a day that ends what has ended; the key keeps it from being queued twice."""
+    """Queues the end of what has ended, unless it is queued already, and tells of jobs that were parked unseen.
+
+    A job that kills its worker at every attempt is parked by the store, with nobody left to say so.
+    """
     with house.store.transaction(house.everything()) as tx:
         tx.jobs.enqueue("expire", payload={}, lane="clock", key=f"expire:{house.today}")
+        for each in tx.jobs.list(state="parked"):
+            fix = "Look into the log of the time, mend the cause, then: gateway jobs --retry JOB"
+            tx.tasks.open(f"parked:{each.id}", kind="parked", subject=each.id, reason=each.reason, fix=fix)

@@ -64,10 +64,10 @@ def _failed(house: House, job: Job, error: Exception) -> None:
         log.exception("job.failed", job=job.id, kind=job.kind, attempts=job.attempts)
     try:
         with house.store.transaction(house.everything()) as tx:
-            if wait_s is not None:
-                tx.jobs.retry(job, tx.now + timedelta(seconds=wait_s), reason)
+            if wait_s is not None and tx.jobs.retry(job, tx.now + timedelta(seconds=wait_s), reason):
                 return
-            tx.jobs.park(job, reason)
+            if wait_s is None:
+                tx.jobs.park(job, reason)
             fix = error.fix if isinstance(error, GatewayError) else "Report it with the log of this job"
             tx.tasks.open(f"parked:{job.id}", kind="parked", subject=job.id, reason=reason, fix=fix)
     except GatewayError as second:
