@@ -46,7 +46,9 @@ def _checks(config: Path | None) -> Iterator[Check]:
             yield Check(name="configuration", ok=False, what=f"{each.where}: {each.what}", fix=each.fix)
         return
     yield Check(
-        name="configuration", ok=True, what=f"{settings.file}, trading partners: {', '.join(settings.partners)}"
+        name="configuration",
+        ok=True,
+        what=f"{settings.file}, trading partners: {', '.join(settings.partners) or 'none'}",
     )
     yield from _policies(settings)
     yield from _store(settings)
