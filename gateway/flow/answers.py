@@ -11,6 +11,7 @@ from gateway.domain.answer import (
     ClaimAcknowledgment,
     GroupAcknowledgment,
     InterchangeAcknowledgment,
+    Reason,
     Verdict,
 )
 from gateway.errors import Position
@@ -21,7 +22,10 @@ from gateway.flow.cases import (
     State,
     advance,
     case,
+    code,
     move,
+    number,
+    place_within,
     subjects_of,
 )
 from gateway.flow.clock import close_expectation, close_expectations
@@ -40,7 +44,7 @@ Acknowledgment = InterchangeAcknowledgment | GroupAcknowledgment | ClaimAcknowle
 
 def react(house: House, tx: Transaction, document: Document, place: Position, record: Acknowledgment) -> None:
     """Lets every answer of the document take effect; one that names nothing of ours becomes a task."""
-    found = list(record.answers())
+    found = [replace(each, reasons=tuple(map(_sound, each.reasons))) for each in record.answers()]
     groups = {each.key: each for each in found if each.level == "group"}
     sets = [each for each in found if each.level == "set"]
     listed = {subject for each in sets for subject in _subjects(tx, document, each)}
@@ -58,6 +62,10 @@ def react(house: House, tx: Transaction, document: Document, place: Position, re
             # A 999 that lists its sets speaks for each of them; the group's word counts for those that it leaves out.
             if answer.level != "group" or subject not in listed:
                 _one(tx, document, subject, answer)
+
+
+def _sound(reason: Reason) -> Reason:
+    return replace(reason, code=code(reason.code), place=place_within(reason.place))
 
 
 def _subjects(tx: Transaction, document: Document, answer: Answer) -> list[str]:
@@ -85,9 +93,9 @@ def _number_answered(tx: Transaction, document: Document, answer: Answer) -> Non
 
 def _unmatched(house: House, tx: Transaction, document: Document, place: Position, answer: Answer) -> None:
     """What was not ours is named by its place: a claim's number may be another clinic's number of its patient."""
-    number = f" {answer.key}" if answer.level in ("interchange", "group", "set") else ""
+    named = f" {number(answer.key)}" if answer.level in ("interchange", "group", "set") else ""
     key = f"unmatched:{document.id}:{answer.level}:{house.store.keys.fingerprint('unmatched', answer.key)}"
-    what = f"{place}: a {answer.source} answers {answer.level}{number}, which we did not send to {document.partner}"
+    what = f"{place}: a {answer.source} answers {answer.level}{named}, which we did not send to {document.partner}"
     tx.tasks.open(key, kind="unmatched", subject=document.id, reason=what, fix="Ask the partner what it answers")
     tx.events.add(document.id, "answer.unmatched", document=document.id, source=answer.source, level=answer.level)
 
@@ -123,8 +131,8 @@ def _arrived_before(tx: Transaction, partner: str, answer: Answer) -> bool:
     """Whether a TA1 only says that the same interchange, repeated after an unknown outcome, lay there already."""
     if answer.source != "TA1" or not any(each.code == DUPLICATE_INTERCHANGE for each in answer.reasons):
         return False
-    number = tx.control_numbers.get(partner, "isa13", int(answer.key))
-    return bool(number.document) and was_repeated(tx.documents.get(number.document))
+    held = tx.control_numbers.get(partner, "isa13", int(answer.key))
+    return bool(held.document) and was_repeated(tx.documents.get(held.document))
 
 
 def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer, codes: list[str]) -> None:

@@ -3,6 +3,7 @@
 A state only moves forward: an answer that comes twice, late or out of order changes nothing (domain facts, 6.4).
 """
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -52,6 +53,29 @@ UNANSWERED = (State.WRITTEN, State.SENT, State.ACKNOWLEDGED)
 ADJUDICATED = (State.PAID, State.PARTLY_PAID, State.DENIED, State.REVERSED)
 
 _RANK = {state: rank for rank, state in enumerate((State.ACCEPTED, State.WRITTEN, State.SENT, State.ACKNOWLEDGED))}
+
+
+# What of a partner's may be repeated to people. An element that should hold a code may hold anything, also a name.
+_CODE = re.compile(r"[0-9A-Z]{0,3}(:[0-9A-Z]{0,4}){0,2}")
+_NUMBER = re.compile(r"[0-9]{1,9}(/[0-9]{1,9})?")
+_PLACE = re.compile(
+    r"(loop [0-9]{4}[A-Z]{0,3}(/[0-9]{4}[A-Z]{0,3})*, )?segment [0-9]{1,9}, [A-Z][A-Z0-9]{1,2}([0-9-]{2,5})?"
+)
+
+
+def code(value: str) -> str:
+    """A code as a partner wrote it, its parts joined by colons; "?" where it does not have the shape of one."""
+    return value if _CODE.fullmatch(value) else "?"
+
+
+def number(value: str) -> str:
+    """A control number, or two joined by a slash; "?" where it does not have the shape of one."""
+    return value if _NUMBER.fullmatch(value) else "?"
+
+
+def place_within(value: str) -> str:
+    """A place that a 999 names; "" where it does not have the shape of one."""
+    return value if _PLACE.fullmatch(value) else ""
 
 
 def case(tx: Transaction, subject: str, *, lock: bool = False) -> StoredAuthorization | StoredClaim:

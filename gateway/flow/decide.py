@@ -4,11 +4,12 @@ Grants have ids that come from the authorization, its number and the line, so th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, Unit
-from gateway.domain.decision import Decision, EventDecision
+from gateway.domain.decision import Decision, EventDecision, Rejection, Review
 from gateway.errors import Finding, Position
-from gateway.flow.cases import AUTHORIZATION_PREFIX, BILLABLE, UNANSWERED, State, changed_by, move, subjects_of
+from gateway.flow.cases import AUTHORIZATION_PREFIX, BILLABLE, UNANSWERED, State, changed_by, code, move, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import wake_claims
@@ -53,6 +54,7 @@ def react(house: House, tx: Transaction, document: Document, place: Position, de
     stored = tx.authorizations.get(subject, lock=True)
     tx.documents.link(document.id, stored.organisation, stored.clinic)
     close_expectation(tx, subject, "278")
+    decision = _sound(decision)
     reading = house.settings.policy(stored.request.payer.id).hsd
     above = decision.rejections
     before = _granted_before(tx, stored.request)
@@ -64,6 +66,31 @@ def react(house: House, tx: Transaction, document: Document, place: Position, de
         if stored.request.kind is Kind.CANCEL and granted.state in GRANTING:
             granted = Granted(grants=(), state=Step.UNKNOWN, tasks=(_CERTIFIED_CANCELLATION,))
         _take_effect(tx, document, subject, event, granted, matched_on)
+
+
+def _sound(decision: Decision) -> Decision:
+    """The decision with nothing but codes where codes belong: they are repeated to people."""
+    events = tuple(
+        replace(
+            event,
+            review=_review(event.review),
+            rejections=_rejections(event.rejections),
+            lines=tuple(
+                replace(each, review=_review(each.review), rejections=_rejections(each.rejections))
+                for each in event.lines
+            ),
+        )
+        for event in decision.events
+    )
+    return replace(decision, rejections=_rejections(decision.rejections), events=events)
+
+
+def _review(review: Review | None) -> Review | None:
+    return replace(review, code=code(review.code), reasons=tuple(map(code, review.reasons))) if review else None
+
+
+def _rejections(rejections: tuple[Rejection, ...]) -> tuple[Rejection, ...]:
+    return tuple(replace(each, reason=code(each.reason), follow_up=code(each.follow_up)) for each in rejections)
 
 
 def _answered(tx: Transaction, partner: str, decision: Decision) -> tuple[str | None, str]:

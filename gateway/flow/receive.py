@@ -14,6 +14,7 @@ from gateway.domain.decision import Decision
 from gateway.domain.remittance import Remittance
 from gateway.errors import Finding, GatewayError, Position, Severity
 from gateway.flow import answers, decide, remit
+from gateway.flow.cases import code
 from gateway.flow.house import House, Transaction
 from gateway.store import Document, Job
 from gateway.translate import maps
@@ -163,7 +164,7 @@ def _read_set(part: Examined, interchange: str, usage: str) -> Received:
     if part.root is None or name is None:
         unexpected = Finding(
             rule="x12.transaction.unexpected",
-            what=f"a {part.set.type} of version {part.set.version} is nothing that a partner sends to us",
+            what=f"a set of type {code(part.set.type)} is nothing that a partner sends to us, or not in this version",
             fix="Ask the partner what it is for",
             where=place,
         )

@@ -3,9 +3,11 @@
 What does not balance, or is not ours, is held in suspense with a task; nothing is made to fit.
 """
 
+from dataclasses import replace
+
 from gateway.domain.remittance import Adjustment, ClaimPayment, Remittance
 from gateway.errors import Finding, Position, Severity
-from gateway.flow.cases import CLAIM_PREFIX, State, subjects_of
+from gateway.flow.cases import CLAIM_PREFIX, State, code, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.returning import held, shared_visits
@@ -21,6 +23,8 @@ _SETTLED = (State.PAID, State.PARTLY_PAID, State.DENIED)  # A reversal may come;
 
 def react(house: House, tx: Transaction, document: Document, place: Position, remittance: Remittance) -> None:
     """Posts one remittance; one that came before, by payer, number and date, is only noted."""
+    plb = tuple(replace(each, reason=code(each.reason)) for each in remittance.provider_adjustments)
+    remittance = replace(remittance, provider_adjustments=plb)  # The reason names an account.
     known = _claims(tx, document.partner, remittance)
     stored, new = tx.remittances.add(
         payer_id=remittance.payer_id,
@@ -175,7 +179,7 @@ def _payment(
         remittance=remittance_id,
         state=str(state),
         paid=payment.paid,
-        codes=sorted({f"{each.group} {each.reason}" for each in _adjustments(payment)}),
+        codes=sorted({f"{code(each.group)} {code(each.reason)}" for each in _adjustments(payment)}),
         **{name: quantity for name, quantity in moved.items() if quantity},
     )
 
