@@ -13,6 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import Clock
 
 from gateway import resources
@@ -40,6 +41,9 @@ SECRETS = (
 )  # fmt: skip
 
 Json = dict[str, Any]
+
+# For tables of cases in which the database makes no difference; every journey runs on both all the same.
+on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
 def request_json(number: int = 1, **changed: Any) -> Json:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import SECRETS, Stage, claim_json, on_stage, request_json
+from flow_stage import SECRETS, Stage, claim_json, on_sqlite, on_stage, request_json
 
 from gateway.cli.intake import submit_file
 from gateway.flow.accept import RESULT_SUFFIX
@@ -140,6 +140,7 @@ def test_a_file_that_changes_while_it_is_read_is_taken_at_a_later_look(
     assert len(_result(path)["accepted"]) == 2
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ["in.json.part", "in.json.tmp", ".in.json", "in.json.filepart"])
 def test_a_temporary_name_is_never_taken(stage: Stage, name: str) -> None:
     _drop(stage, name, request_json())

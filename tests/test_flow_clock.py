@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, claim_json, on_stage, payment, request_json
+from flow_stage import Stage, claim_json, on_sqlite, on_stage, payment, request_json
 
 from gateway.domain import decision
 from gateway.flow.service import _tick
@@ -57,6 +57,7 @@ def test_silence_becomes_one_task_for_each_answer_and_closes_itself(stage: Stage
     assert {each.closed_for for each in stage.tasks("overdue", open=False)} == {"the answer came"}
 
 
+@on_sqlite
 @pytest.mark.parametrize("quick", [True, False])
 def test_nothing_is_overdue_that_came_in_time(stage: Stage, quick: bool) -> None:
     subject = _sent(stage)
@@ -77,6 +78,7 @@ def test_a_refused_request_awaits_nothing_more(stage: Stage) -> None:
     assert stage.tasks("overdue") == []
 
 
+@on_sqlite
 def test_a_claims_later_answer_closes_what_was_awaited_before_it(stage: Stage) -> None:
     claim = stage.billed()
     stage.clock.advance(40 * DAY_S)

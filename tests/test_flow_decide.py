@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, claim_json, decision_on, on_stage, request_json
+from flow_stage import Stage, claim_json, decision_on, on_sqlite, on_stage, request_json
 
 from gateway.domain.decision import Delivery, Rejection, Review, ServiceDecision, Span, Trace
 from gateway.store import Store
@@ -52,6 +52,7 @@ def _lines(stage: Stage, *said: tuple[Review, int]) -> tuple[ServiceDecision, ..
 # Each code.
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("review", "delivery", "state", "units", "tasks"),
     [
@@ -106,6 +107,7 @@ def test_lines_with_numbers_of_their_own_are_found_by_each(stage: Stage) -> None
     assert stage.units() == {"available": 9, "committed": 1}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("reason", "follow_up", "state"),
     [
@@ -134,6 +136,7 @@ def test_each_rejection(stage: Stage, reason: str, follow_up: str, state: str, l
     assert f"AAA03 {reason}" in task.reason
 
 
+@on_sqlite
 def test_a_payer_that_cannot_respond_now_is_matched_by_reference(stage: Stage) -> None:
     """AAA 42 in 2000A has no lower loops, so no trace comes back (domain facts, 2.4)."""
     _sent(stage)
@@ -156,6 +159,7 @@ def test_the_trace_goes_before_the_reference(stage: Stage) -> None:
     assert stage.details(stage.request(1).id, "decision.received")[0]["matched_on"] == "trn02"
 
 
+@on_sqlite
 def test_a_lines_trace_finds_its_request(stage: Stage) -> None:
     subject = _sent(stage)
     lines = _lines(stage, (A1, 6), (A1, 6))
@@ -166,6 +170,7 @@ def test_a_lines_trace_finds_its_request(stage: Stage) -> None:
     assert stage.details(subject, "decision.received")[0]["matched_on"] == "trn02"
 
 
+@on_sqlite
 def test_without_a_trace_the_reference_finds_the_request(stage: Stage) -> None:
     _sent(stage)
     stage.arrive(stage.decided(review=A1, traces=()))
@@ -186,6 +191,7 @@ def test_a_pended_request_is_decided_later(stage: Stage) -> None:
     assert stage.tasks() == []
 
 
+@on_sqlite
 @pytest.mark.parametrize("first", [A1, Review(code="A3", reasons=("0F",))], ids=["A1", "A3"])
 def test_a_late_a4_is_ignored(stage: Stage, first: Review) -> None:
     _sent(stage)
@@ -195,6 +201,7 @@ def test_a_late_a4_is_ignored(stage: Stage, first: Review) -> None:
     assert (stage.request().state, stage.units(), len(stage.tasks())) == before
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "late",
     [
@@ -258,6 +265,7 @@ def test_a_quantity_that_is_lowered_below_what_is_in_use_is_told(stage: Stage) -
     assert stage.balanced()
 
 
+@on_sqlite
 @pytest.mark.parametrize("other", ["number", "lines", "unit"])
 def test_a_certification_in_another_shape_is_not_added_to_the_first(stage: Stage, other: str) -> None:
     _sent(stage)
@@ -336,6 +344,7 @@ def test_a_number_of_another_patient_is_never_cancelled_with_it(stage: Stage) ->
     assert "not on file" in stage.tasks("decision")[-1].reason
 
 
+@on_sqlite
 @pytest.mark.parametrize(("stated", "added"), [(6, 6), (18, 6)], ids=["what it adds", "the new total"])
 def test_an_extension_adds_what_was_asked_for(stage: Stage, stated: int, added: int) -> None:
     stage.certified()
@@ -357,6 +366,7 @@ def test_a_revision_restates_what_was_certified(stage: Stage) -> None:
     assert stage.units(1) == {"available": 19, "committed": 1}
 
 
+@on_sqlite
 def test_the_window_that_the_payer_states_is_the_buckets(stage: Stage) -> None:
     _sent(stage)
     span = Span(qualifier="007", starts_on=date(2026, 3, 5), ends_on=date(2026, 4, 5))

@@ -206,6 +206,23 @@ def test_a_refused_login_halts_the_partner_until_a_person_resumes(
     assert stage.tasks("refused") == []
 
 
+def test_a_partner_that_stays_away_is_told_once_and_nothing_is_parked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Uploads(monkeypatch, *[_unreachable] * 40)
+    stage.submit(request_json())
+    stage.work()
+    for _ in range(39):
+        _again(stage)
+    assert len(uploads.sent) == 40
+    (task,) = stage.tasks("unreachable")
+    assert task.subject == PARTNER
+    assert not stage.jobs("send", "parked")
+    _again(stage)
+    assert stage.request().state == "sent"
+    assert not stage.tasks("unreachable"), "it closes by itself"
+
+
 def test_a_refused_login_at_a_pickup_halts_sending_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     door = Doors(monkeypatch)
     assert stage.poll() == 0

@@ -17,6 +17,7 @@ from flow_stage import (
     claim_json,
     claim_status,
     decision_on,
+    on_sqlite,
     on_stage,
     payment,
     request_json,
@@ -215,6 +216,7 @@ def _trouble(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
 _ISSUED = {("HCR", 2), ("REF", 2), ("TRN", 2), ("TRN", 3), ("CLP", 7)}
 
 
+@on_sqlite
 @pytest.mark.parametrize("kind", ["278", "999", "277CA", "835", "TA1"])
 def test_nothing_repeats_what_a_partner_wrote_into_a_wrong_element(stage: Stage, lines: io.StringIO, kind: str) -> None:
     """Each element of an answer in turn holds the patient's name: whatever is said of it, the name is not."""

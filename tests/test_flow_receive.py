@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import PARTNER, Stage, claim_status, decision_on, on_stage, payment, request_json
+from flow_stage import PARTNER, Stage, claim_status, decision_on, on_sqlite, on_stage, payment, request_json
 
 from gateway import logs
 from gateway.domain import answer, decision
@@ -92,6 +92,7 @@ def decision_for(stage: Stage, number: int) -> decision.Decision:
     return decision_on(stage.request(number), review=replace(A1, number=f"CERT000{number}"))
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "content",
     [b"", b"   \r\n", b"%PDF-1.7 Zimmerwald", b"ISA*00*", b"{}", bytes(range(256)) * 8],
@@ -201,6 +202,7 @@ def test_a_set_that_was_cut_off_posts_nothing_and_the_whole_one_does(stage: Stag
     assert stage.money()["cash:payer"] == 15000
 
 
+@on_sqlite
 @pytest.mark.parametrize("change", [(b"SE*", b"SE*9"), (b"*0001~GE", b"*0002~GE")], ids=["count", "number"])
 def test_a_set_whose_trailer_disagrees_posts_nothing(stage: Stage, change: tuple[bytes, bytes]) -> None:
     claim = stage.billed()
@@ -223,6 +225,7 @@ def test_a_wrong_stage_posts_nothing(stage: Stage) -> None:
     assert all("ISA15 is P" in each.reason for each in stage.tasks("unread"))
 
 
+@on_sqlite
 def test_a_warning_about_the_envelope_makes_nothing_wait(stage: Stage) -> None:
     (subject,) = _sent(stage, 1)
     content = stage.acknowledged(subject).replace(b"*260302*1600*^", b"*999999*9999*^", 1)
@@ -233,6 +236,7 @@ def test_a_warning_about_the_envelope_makes_nothing_wait(stage: Stage) -> None:
     assert stage.tasks() == []
 
 
+@on_sqlite
 def test_what_no_partner_sends_to_us_becomes_a_task(stage: Stage) -> None:
     _sent(stage, 1)
     (document,) = stage.arrive(stage.written()[0])  # Our own request comes back.
@@ -282,6 +286,7 @@ def test_answers_to_nothing_of_ours_become_tasks(stage: Stage) -> None:
 # 999.
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("code", "state", "kind"),
     [
@@ -318,6 +323,7 @@ def test_a_999_says_what_became_of_each_set(stage: Stage, code: str, state: str,
     )
 
 
+@on_sqlite
 def test_a_999_with_a_code_that_nobody_knows_goes_to_a_person(stage: Stage) -> None:
     subjects = _sent(stage, 1)
     stage.arrive(_group(stage, subjects[0], "A", {1: "Q"}))
@@ -326,12 +332,14 @@ def test_a_999_with_a_code_that_nobody_knows_goes_to_a_person(stage: Stage) -> N
     assert [each.kind for each in stage.tasks()] == ["unclear", "unread"]
 
 
+@on_sqlite
 def test_a_999_that_lists_only_what_it_rejects_accepts_the_rest(stage: Stage) -> None:
     subjects = _sent(stage, 1, 2, 3)
     stage.arrive(_group(stage, subjects[0], "E", {2: "R"}))
     assert [stage.request(number).state for number in (1, 2, 3)] == ["acknowledged", "rejected", "acknowledged"]
 
 
+@on_sqlite
 def test_a_partly_accepted_group_does_not_say_what_became_of_what_it_leaves_out(stage: Stage) -> None:
     subjects = _sent(stage, 1, 2, 3)
     stage.arrive(_group(stage, subjects[0], "P", {1: "A", 2: "R"}))
@@ -340,6 +348,7 @@ def test_a_partly_accepted_group_does_not_say_what_became_of_what_it_leaves_out(
     assert told == {("rejected", subjects[1]), ("unclear", subjects[2])}
 
 
+@on_sqlite
 def test_a_set_that_is_accepted_in_a_rejected_group_is_unclear(stage: Stage) -> None:
     subjects = _sent(stage, 1, 2)
     stage.arrive(_group(stage, subjects[0], "R", {1: "A", 2: "R"}))
@@ -398,6 +407,7 @@ def test_the_codes_of_a_999_stand_in_the_trail_and_the_values_that_it_quotes_now
 # 277CA.
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("category", "action", "state", "kind"),
     [("A1", "WQ", "received", None), ("A7", "U", "rejected", "rejected"), ("A9", "", "sent", "unclear")],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, claim_json, on_stage, payment, remitted
+from flow_stage import Stage, claim_json, on_sqlite, on_stage, payment, remitted
 
 from gateway.domain.remittance import ClaimPayment, ProviderAdjustment
 from gateway.store import Store, StoredClaim
@@ -66,6 +66,7 @@ def test_paid(stage: Stage, claim: StoredClaim) -> None:
     assert stage.numbers_of(claim.id)["check"] == ["CHK0001"]
 
 
+@on_sqlite
 def test_a_deductible_uses_the_visit(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim, paid=(0, 0), reasons=(("PR", "1"), ("PR", "1")))))
     money = {"revenue:charges": -18000, "receivable:patient": 18000}
@@ -167,6 +168,7 @@ def test_a_reversal_of_a_denial_gives_nothing_back_twice(stage: Stage, claim: St
 # Provider-level amounts, balances, keys.
 
 
+@on_sqlite
 def test_a_provider_level_adjustment(stage: Stage, claim: StoredClaim) -> None:
     recovery = ProviderAdjustment(
         provider="1234567893", period_ends_on=date(2026, 12, 31), reason="WO", amount=5000, reference="OLDCLAIM"
@@ -186,6 +188,7 @@ def test_a_remittance_out_of_balance_is_held_with_a_task(stage: Stage, claim: St
     assert "claim.payment_held" in stage.steps(claim.id)
 
 
+@on_sqlite
 @pytest.mark.parametrize("level", ["line", "claim"])
 def test_a_claim_payment_out_of_balance_is_held_and_the_others_post(stage: Stage, level: str) -> None:
     first = stage.billed(1)
@@ -221,6 +224,7 @@ def test_the_same_remittance_twice_counts_once(stage: Stage, claim: StoredClaim)
         assert len(tx.remittances.list()) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "changed",
     [{"check": "CHK0002"}, {"paid_on": date(2026, 3, 3)}],
@@ -241,6 +245,7 @@ def test_another_amount_under_the_same_key_is_told_and_not_posted(stage: Stage, 
     assert "another amount" in stage.tasks()[0].reason
 
 
+@on_sqlite
 def test_other_payments_under_the_same_key_and_amount_are_told_and_not_posted(stage: Stage) -> None:
     first, second = stage.billed(1), stage.billed(2)
     stage.arrive(stage.paid(payment(first)))
@@ -265,6 +270,7 @@ def test_a_visit_that_two_claims_share_is_used_once(stage: Stage) -> None:
     assert stage.balanced()
 
 
+@on_sqlite
 def test_money_of_a_predetermination_moves_no_unit(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim, status="25")))
     assert stage.claim().state == "received"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import PATIENT, Stage, claim_json, on_stage, payment, request_json
+from flow_stage import PATIENT, Stage, claim_json, on_sqlite, on_stage, payment, request_json
 
 from gateway.domain import decision
 from gateway.domain.claim import Claim
@@ -51,6 +51,7 @@ def _other_line(**changed: Any) -> list[Any]:
     return [{**claim_json()["lines"][0], **changed}]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("rule", "claim"),
     [
@@ -89,6 +90,7 @@ def test_a_claim_beyond_the_balance_is_held(stage: Stage) -> None:
     assert stage.units() == {"committed": 1}
 
 
+@on_sqlite
 def test_a_claim_whose_figures_disagree_is_held(stage: Stage) -> None:
     """Intake lets none through; one that is there all the same goes no further."""
     stage.certified()
@@ -100,6 +102,7 @@ def test_a_claim_whose_figures_disagree_is_held(stage: Stage) -> None:
     assert (stage.claim().state, stage.claim().reason) == ("held", "claim_adds_up")
 
 
+@on_sqlite
 def test_a_warning_goes_out_and_stands_in_the_trail(stage: Stage) -> None:
     stage.certified()
     stage.submit(claim_json(lines=_other_line() + _other_line()))
@@ -108,6 +111,7 @@ def test_a_warning_goes_out_and_stands_in_the_trail(stage: Stage) -> None:
     assert stage.details(stage.claim().id, "case.warned") == [{"rules": ["duplicate_line"]}]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "patient",
     [
@@ -431,6 +435,7 @@ def test_a_void_takes_no_visit_and_bills_nothing(stage: Stage) -> None:
 # Changes of an authorization.
 
 
+@on_sqlite
 @pytest.mark.parametrize(("kind", "code"), [("cancel", "3"), ("extension", "4"), ("revision", "S")])
 def test_a_change_names_its_kind_and_what_it_is_about(stage: Stage, kind: str, code: str) -> None:
     stage.certified()
@@ -450,6 +455,7 @@ def _entries(stage: Stage, number: int) -> Any:
         return tx.books.entries(authorization=subject)
 
 
+@on_sqlite
 def test_an_initial_request_names_no_other(stage: Stage) -> None:
     stage.submit(request_json())
     stage.work()
