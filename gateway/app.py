@@ -6,6 +6,7 @@ import socket
 from typing import Any, cast
 
 from gateway import logs
+from gateway.errors import GatewayError
 from gateway.flow.house import House
 from gateway.settings import Settings
 from gateway.store import Keyring, Store
@@ -14,10 +15,27 @@ log = logs.get()
 
 
 def open_store(settings: Settings, *, check: bool = True) -> Store:
-    """The store that the settings name. Makes the data folder and, at first start, the key file (mode 600)."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    """The store that the settings name. Makes the data folder (mode 700) and, at the first start, the key file (600).
+
+    Raises GatewayError where a database is there and its key file is not: with new keys nothing that is in it could be
+    read or found again, and what was submitted before would be taken once more.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    url, payloads = settings.database_url, settings.payloads
+    if not settings.key_file.exists():
+        bare = Store.open(url, payloads=payloads, keys=Keyring.create(), check=False)
+        try:
+            revision = bare.revision()
+        finally:
+            bare.dispose()
+        if revision:
+            raise GatewayError(
+                "the key file is missing, and the database holds records that were sealed with it",
+                where=str(settings.key_file),
+                fix="Put the copy of the key file back; without it nobody can read these records",
+            )
     keys = Keyring.load_or_create(settings.key_file)
-    return Store.open(settings.database_url, payloads=settings.payloads, keys=keys, check=check)
+    return Store.open(url, payloads=payloads, keys=keys, check=check)
 
 
 def open_house(settings: Settings, *, actor: str = "gateway") -> House:
@@ -52,8 +70,8 @@ def serve(settings: Settings) -> int:
     reactor.callWhenRunning(_ready, settings)
 
     def stop(number: int, _: object) -> None:
-        log.info("gateway.stopping", signal=signal.Signals(number).name)
-        reactor.callFromThread(_stop, whole, reactor)
+        # Nothing is logged here: a signal may come while this very thread holds the log's lock.
+        reactor.callFromThread(_stop, whole, reactor, number)
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, stop)
@@ -76,7 +94,8 @@ def _quieten_twisted() -> None:
     globalLogBeginner.beginLoggingTo([cast(ILogObserver, observe)], discardBuffer=True, redirectStandardIO=False)
 
 
-def _stop(whole: Any, reactor: Any) -> None:
+def _stop(whole: Any, reactor: Any, number: int) -> None:
+    log.info("gateway.stopping", signal=signal.Signals(number).name)
     notify("STOPPING=1")
     whole.stopService().addBoth(lambda _: reactor.stop())
 

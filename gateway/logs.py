@@ -64,8 +64,8 @@ FIELDS: Mapping[str, Shape] = {
     **_fields(
         _count,
         "accepted rejected parked attempts attempts_max bytes claims count documents due_in_s duration_s entries "
-        "findings fence jobs lines port read remittances retry_in_s segments sets size threads waiting written taken "
-        "sent authorizations released records files pid repeated conflicts buckets cases jobs recovered",
+        "findings fence jobs lines partners port read remittances retry_in_s segments sets size threads waiting "
+        "written taken sent authorizations released records files pid repeated conflicts buckets cases recovered",
     ),
     **_fields(
         _text(_CODE),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from played import Played, played
 
+from gateway.app import open_house
 from gateway.cli import run
+from gateway.settings import Settings
 
 __all__ = ["played"]
 
@@ -126,6 +129,49 @@ def test_the_same_file_again_is_repeated_and_other_content_conflicts(
     wrong = {each["where"] for each in rejected["findings"]}
     assert {"$[2].diagnoses[0]", "$[2].clinic"} <= wrong
     assert run(["submit", str(tmp_path / "no.such"), "--config", played.config]) == 2
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["--nope"], ["schema", "a", "b"], ["trace"]])
+def test_a_usage_error_is_told_in_words(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    told = capsys.readouterr().err
+    assert "Usage" in told
+    assert "Traceback" not in told
+
+
+@pytest.fixture
+def copied(played: Played, tmp_path: Path) -> Path:
+    """The configuration of a copy of the demo's folder, to be changed."""
+    for name in ("conf", "trading_partners", "var"):
+        shutil.copytree(played.folder / name, tmp_path / name)
+    return tmp_path / "conf" / "gateway.toml"
+
+
+def test_a_lost_key_file_is_told_and_never_replaced(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = copied.parent.parent / "var" / "keys.json"
+    keys.unlink()
+    assert run(["ledger", "--config", str(copied)]) == 2
+    assert "Put the copy of the key file back" in capsys.readouterr().err
+    assert not keys.exists()
+
+
+def test_a_parked_job_is_shown_behind_any_number_that_are_done(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = open_house(Settings.load(copied), actor="test")
+    with house.store.transaction(house.everything()) as tx:
+        for _ in range(1001):
+            tx.jobs.enqueue("done", payload={})
+        for job in tx.jobs.take("test", kinds=["done"], lease_s=60, limit=1001):
+            tx.jobs.finish(job)
+        wanted = tx.jobs.enqueue("stuck", payload={})
+        (job,) = tx.jobs.take("test", kinds=["stuck"], lease_s=60)
+        tx.jobs.park(job, "for a person")
+    house.store.dispose()
+    assert run(["jobs", "--json", "--config", str(copied)]) == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown[0]["id"], shown[0]["state"]) == (wanted, "parked")
+    assert run(["jobs", "--retry", str(wanted), "--json", "--config", str(copied)]) == 0
 
 
 def test_schemas_are_published(capsys: pytest.CaptureFixture[str]) -> None:

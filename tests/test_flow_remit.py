@@ -271,6 +271,26 @@ def test_a_visit_that_two_claims_share_is_used_once(stage: Stage) -> None:
 
 
 @on_sqlite
+@pytest.mark.parametrize("how", ["277CA", "835"])
+def test_a_shared_visit_stays_while_the_other_claim_is_open(stage: Stage, how: str) -> None:
+    """The claim that took the visit is refused; the one that came after it and took nothing still bills that day."""
+    stage.certified()
+    lines = claim_json()["lines"]
+    stage.submit(claim_json(1, lines=lines[:1]))
+    stage.work()
+    stage.submit(claim_json(2, lines=lines[1:], authorization_ref="ACCT-31337-A1"))
+    stage.work()
+    assert stage.units() == {"available": 11, "committed": 1}
+    if how == "277CA":
+        stage.arrive(stage.received(1, category="A7", action="U"))
+    else:
+        stage.arrive(stage.paid(payment(stage.claim(1), paid=(0,), reasons=(("CO", "197"),))))
+    assert stage.units() == {"available": 11, "committed": 1}
+    stage.arrive(stage.paid(payment(stage.claim(2), paid=(0,), reasons=(("CO", "197"),)), check="CHK0002"))
+    assert stage.units() == {"available": 12}
+    assert stage.balanced()
+
+
 def test_money_of_a_predetermination_moves_no_unit(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim, status="25")))
     assert stage.claim().state == "received"

@@ -193,7 +193,7 @@ def test_every_mistake_of_every_file_comes_at_once(house: House) -> None:
         ("[transport]", '[envelope.delimiters]\nelement = "~"\n[transport]', "the same as the element delimiter"),
         ("[transport]", '[envelope.delimiters]\nelement = "I"\n[transport]', "no letter"),
         ('receiver = "SIMCLEAR"', 'receiver = "SIM:CLEAR"', "contains one of the delimiters"),
-        ('"simulated/from_partner"', '"simulated/to_partner"', "the same folder"),
+        ('"payer/sftp/outbound"', '"payer/sftp/inbound"', "the same folder"),
         ('kind = "directory"', 'kind = "directory"\nafter = "move"', "no archive is named"),
         ('kind = "directory"', 'kind = "directory"\nhost = "x"', "known here are after, archive, inbox, kind"),
         ('kind = "directory"', "", 'Write kind = "directory" or kind = "sftp"'),

@@ -62,6 +62,9 @@ def _words(result: dict[str, Any]) -> str:
         for each in result[kind]:
             lines.append(f"{kind.removesuffix('s'):<9} record {each['index']}  (your {each['client_ref'] or '-'})")
             lines += [f"    {found.get('where', '')}: {found['what']}. {found['fix']}" for found in each["findings"]]
+            for key in each.get("held", {}):
+                held, submitted = (json.dumps(each[side][key], default=str) for side in ("held", "submitted"))
+                lines.append(f"    {key}: taken before {held}, submitted now {submitted}")
     lines += [f"{found.get('where', '')}: {found['what']}. {found['fix']}" for found in result["findings"]]
     counts = ", ".join(f"{len(result[key])} {key}" for key in ("accepted", "repeated", "conflicts", "rejected"))
     return "\n".join([*lines, counts])

@@ -126,7 +126,7 @@ def show_jobs(house: House, retry: str, *, as_json: bool) -> int:
         if retry:
             tx.jobs.unpark(retry)
             tx.tasks.close(f"parked:{retry}", "put back")
-        found = tx.jobs.list()
+        found = [*tx.jobs.list(state="parked", limit=ALL), *tx.jobs.list(state="waiting", limit=ALL)]
     rows = [
         {
             "id": each.id,
@@ -138,7 +138,6 @@ def show_jobs(house: House, retry: str, *, as_json: bool) -> int:
             "reason": each.reason,
         }
         for each in found
-        if each.state != "done"
     ]
     if as_json:
         emit(rows, "", as_json=True)

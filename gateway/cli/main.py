@@ -1,12 +1,18 @@
 """The commands, each a few lines: open what is needed, ask, show. They decide nothing about documents or money."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from gateway.flow.house import House
+    from gateway.settings import Settings
 
 app = typer.Typer(
     name="gateway",
@@ -28,38 +34,42 @@ Config = Annotated[
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Runs the command line and returns its exit code."""
+    """Runs the command line and returns its exit code; usage errors are told and give 2, too."""
     try:
-        outcome = app(args=arguments, standalone_mode=False)
+        app(args=arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2 if end.code else 0
     except GatewayError as error:
-        _complain(error)
+        print(error, file=sys.stderr)
+        for each in error.findings:
+            print(f"  {each}", file=sys.stderr)
         return 2
-    except typer.Abort:
-        return 2
-    except Exception as error:
-        import click
-
-        if isinstance(error, click.ClickException):
-            error.show()
-            return 2
-        raise
-    return outcome if isinstance(outcome, int) else 0
+    return 0
 
 
-def _complain(error: GatewayError) -> None:
-    print(str(error), file=sys.stderr)
-    for each in error.findings:
-        print(f"  {each}", file=sys.stderr)
-
-
-def _house(config: Path | None) -> Any:
-    from gateway import logs
-    from gateway.app import open_house
+def _settings(config: Path | None) -> "Settings":
+    from gateway import resources
     from gateway.settings import Settings
 
     settings = Settings.load(config)
+    shipped = resources.folder("conf") / "gateway.toml"
+    if config is None and settings.file == shipped and Path.cwd() != shipped.parent.parent:
+        print("No conf/gateway.toml here: this is the shipped sample configuration.", file=sys.stderr)
+    return settings
+
+
+@contextmanager
+def _house(config: Path | None) -> "Iterator[House]":
+    from gateway import logs
+    from gateway.app import open_house
+
+    settings = _settings(config)
     logs.configure("warning", json=False)
-    return open_house(settings, actor="cli")
+    house = open_house(settings, actor="cli")
+    try:
+        yield house
+    finally:
+        house.store.dispose()
 
 
 @app.command()
@@ -67,9 +77,8 @@ def serve(config: Config = None) -> None:
     """Run the gateway until SIGTERM: workers, pollers and the drop folder."""
     from gateway import logs
     from gateway.app import serve as run_service
-    from gateway.settings import Settings
 
-    settings = Settings.load(config)
+    settings = _settings(config)
     logs.configure(settings.log.level, json=settings.log.json_lines)
     raise typer.Exit(run_service(settings))
 
@@ -95,7 +104,8 @@ def submit(
     """Take authorization requests and claims in; every record is answered, good ones go on."""
     from gateway.cli.intake import submit_file
 
-    raise typer.Exit(submit_file(_house(config), file, as_json=as_json))
+    with _house(config) as house:
+        raise typer.Exit(submit_file(house, file, as_json=as_json))
 
 
 @app.command()
@@ -107,7 +117,8 @@ def trace(
     """Show every step of an authorization or claim, found by any of its numbers."""
     from gateway.cli.looking import show_trace
 
-    raise typer.Exit(show_trace(_house(config), id, as_json=as_json))
+    with _house(config) as house:
+        raise typer.Exit(show_trace(house, id, as_json=as_json))
 
 
 @app.command()
@@ -119,7 +130,8 @@ def ledger(
     """Show what every authorization granted, holds and has used, and the money book; check that both balance."""
     from gateway.cli.looking import show_ledger
 
-    raise typer.Exit(show_ledger(_house(config), authorization, as_json=as_json))
+    with _house(config) as house:
+        raise typer.Exit(show_ledger(house, authorization, as_json=as_json))
 
 
 @app.command()
@@ -127,7 +139,8 @@ def tasks(as_json: Json = False, config: Config = None) -> None:
     """Show what waits for a person, each with its reason and its remedy."""
     from gateway.cli.looking import show_tasks
 
-    raise typer.Exit(show_tasks(_house(config), as_json=as_json))
+    with _house(config) as house:
+        raise typer.Exit(show_tasks(house, as_json=as_json))
 
 
 @app.command()
@@ -139,7 +152,8 @@ def jobs(
     """Show the open and parked jobs."""
     from gateway.cli.looking import show_jobs
 
-    raise typer.Exit(show_jobs(_house(config), retry, as_json=as_json))
+    with _house(config) as house:
+        raise typer.Exit(show_jobs(house, retry, as_json=as_json))
 
 
 @app.command()
@@ -189,7 +203,8 @@ def partner_resume(name: str, as_json: Json = False, config: Config = None) -> N
     """Let traffic with a partner go on that had refused us."""
     from gateway.cli.partners import resume
 
-    raise typer.Exit(resume(_house(config), name, as_json=as_json))
+    with _house(config) as house:
+        raise typer.Exit(resume(house, name, as_json=as_json))
 
 
 @db_app.command("upgrade")
@@ -197,7 +212,6 @@ def db_upgrade(as_json: Json = False, config: Config = None) -> None:
     """Bring the database's schema to this program's."""
     from gateway.app import upgrade
     from gateway.cli.output import emit
-    from gateway.settings import Settings
 
-    before, after = upgrade(Settings.load(config))
+    before, after = upgrade(_settings(config))
     emit({"before": before, "after": after}, f"schema: {before} -> {after}", as_json=as_json)

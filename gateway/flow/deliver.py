@@ -19,6 +19,7 @@ from gateway.transport.base import Arrival, Outcome, Sent, Sightings, Transport
 
 log = logs.get()
 CHUNK = 256 * 1024
+TOLD_AFTER = 3  # attempts at one document that found nobody
 HALTED_LOOK = timedelta(seconds=60)
 _REFUSED_FIX = "Mend the cause, then put the job back with: gateway jobs --retry JOB"
 _EXPECTED = {"278": ("ta1", "999", "278"), "837": ("ta1", "999", "277ca", "835")}
@@ -40,6 +41,8 @@ def send(house: House, job: Job) -> None:
         outcome = _upload(house, partner, document, repeated=repeated)
     except GatewayError as error:
         _nothing_sent(house, document)
+        if isinstance(error, PartnerUnreachable) and job.attempts >= TOLD_AFTER:
+            tell_unreachable(house, partner.name, error)
         if not isinstance(error, PartnerRefused):
             raise
         halt(house, partner.name, error)
@@ -113,9 +116,20 @@ def halted(tx: Transaction, partner: str) -> bool:
 def halt(house: House, partner: str, error: PartnerRefused) -> None:
     """Stops all traffic with a partner, and says why."""
     with house.store.transaction(house.everything()) as tx:
-        fix = f"{error.fix}. Then: gateway partner resume {partner}"
+        fix = f"{error.fix}. Restart the gateway if its file was changed. Then: gateway partner resume {partner}"
         tx.tasks.open(_halted_key(partner), kind="refused", subject=partner, reason=error.reason, fix=fix)
     log.warning("partner.halted", partner=partner, error=type(error).__name__)
+
+
+def _unreachable_key(partner: str) -> str:
+    return f"unreachable:{partner}"
+
+
+def tell_unreachable(house: House, partner: str, error: PartnerUnreachable) -> None:
+    """A partner that stays away becomes one task, which closes itself with the next document that gets there."""
+    with house.store.transaction(house.everything()) as tx:
+        fix = f"It is tried again by itself. If it lasts: gateway partner test {partner}"
+        tx.tasks.open(_unreachable_key(partner), kind="unreachable", subject=partner, reason=error.reason, fix=fix)
 
 
 def resume(tx: Transaction, partner: str) -> None:
@@ -132,6 +146,7 @@ def _sent(tx: Transaction, partner: Partner, document: Document, *, attempts: in
     isa13 = document.about["isa13"]
     tx.documents.set_state(document.id, "sent")
     tx.documents.set_about(document.id, uncertain=False)
+    tx.tasks.close(_unreachable_key(partner.name), "a document got there")
     _number(tx, partner, document, "sent")  # An answer that was quicker is not overwritten.
     for subject in subjects_of(tx, "isa13", isa13, partner.name):
         advance(tx, subject, State.SENT)

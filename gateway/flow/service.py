@@ -28,6 +28,7 @@ class Gateway(service.MultiService):
             every_s = partner.schedule.poll_every_s
             Poller(f"poll:{partner.name}", pickup.poll, every_s, house, pool, reactor).setServiceParent(self)
         if settings.intake.folder is not None:
+            settings.intake.folder.mkdir(parents=True, exist_ok=True)
             every_s = settings.intake.every_s
             Poller("intake", Folder(house).look, every_s, house, pool, reactor).setServiceParent(self)
         Poller("clock", lambda: _tick(house), CLOCK_EVERY_S, house, pool, reactor).setServiceParent(self)

@@ -12,8 +12,6 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from gateway import logs
-from gateway.domain.authorization import AuthorizationRequest
-from gateway.domain.claim import Claim
 from gateway.errors import Finding, GatewayError
 from gateway.flow.cases import State, case, hold, move
 from gateway.flow.house import House
@@ -25,7 +23,7 @@ from gateway.store import Job, StoredAuthorization, StoredClaim
 from gateway.store import Transaction as StoreTransaction
 
 log = logs.get()
-RECORDS = {"278": AuthorizationRequest, "837": Claim}
+SEND_ATTEMPTS_MAX = 1_000_000  # A partner may be away for days; a task tells of it, and nobody has to put jobs back.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,5 +239,6 @@ def _queue(
         partner=partner.name,
         lane=f"send:{partner.name}",
         key=f"send:{document}",
+        attempts_max=SEND_ATTEMPTS_MAX,
     )
     return document

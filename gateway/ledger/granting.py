@@ -184,7 +184,7 @@ class _Reader:
             if each.review is None or each.review.action is not Action.CERTIFIED:
                 yield _task(
                     "certified with changes, but the answer states no quantity",
-                    "Ask the payer what it certified, and enter it with the evidence",
+                    "Ask the payer what it certified, and have it send a response that says so",
                     each.where,
                 )
             elif each.asked and each.asked.quantity:
@@ -346,7 +346,7 @@ def _verdict_tasks(each: Pair, state: State) -> Iterator[Finding]:
         yield _task("the answer holds neither a decision (HCR) nor a rejection (AAA)", "Ask the payer", each.where)
     elif each.review and state is State.UNKNOWN:
         what = f"HCR01 {each.review.code} is no code that this gateway knows: nothing is granted"
-        yield _task(what, "Ask the payer what it decided, and enter it with the evidence", each.where)
+        yield _task(what, "Ask the payer what it decided, and have it send a response that says so", each.where)
     elif state is State.CONTACT_PAYER:
         yield _task("the payer wants to be called (HCR01 CT)", "Call the payer, and enter what it decides", each.where)
     elif state is State.NOT_CERTIFIED and each.review and each.review.action is Action.NOT_CERTIFIED:

@@ -268,7 +268,7 @@ def _unmatched(each: Joined, where: str) -> Finding:
 
 def _unjudged(where: str) -> Finding:
     what = "nothing was allowed, and no known reason says why: what was claimed stays claimed"
-    return _task(what, "Ask the payer whether it counts this service, and enter the answer", where)
+    return _task(what, "Ask the payer whether it counts this service, and for a corrected remittance", where)
 
 
 def _task(what: str, fix: str, where: str, severity: Severity = Severity.BLOCK) -> Finding:

@@ -26,7 +26,7 @@ def check(case: Case) -> Iterator[Finding]:
                 RULE,
                 "this payer wants an authorization, and none is on file for this patient",
                 where=where,
-                fix=f"Get the authorization: {waiting}; or enter one that was won by portal, fax or phone",
+                fix=f"Get the authorization: {waiting}",
                 prevents=PREVENTS,
                 source=SOURCE,
             )
@@ -35,7 +35,7 @@ def check(case: Case) -> Iterator[Finding]:
                 RULE,
                 "the authorization that is named here is not on file for this patient",
                 where=place if number else "$.authorization_ref",
-                fix="Correct the number, or enter the authorization with its evidence",
+                fix="Correct the number, and submit the claim under a number of its own",
                 prevents=PREVENTS,
                 source=SOURCE,
             )

@@ -27,7 +27,7 @@ def check(case: Case) -> Iterator[Finding]:
                 source=SOURCE,
             )
         elif all(each.starts_on is None or each.ends_on is None for each in held):
-            fix = "Enter the certified dates from the payer's letter or portal"
+            fix = "Ask the payer for the certified dates"
             yield not_evaluated(RULE, "the authorization has no whole window", where=f"{where}.served_on", fix=fix)
         elif _late(case, held):
             yield case.finding(

@@ -4,6 +4,7 @@ Says nothing of other files; what must agree between places is in ``agreement``.
 only names their keys.
 """
 
+import os
 import re
 import string
 from pathlib import Path
@@ -112,7 +113,7 @@ def _path(value: Any, info: ValidationInfo) -> Path:
     """A relative path starts from the folder that the loader names: its file's, or where the gateway writes."""
     if not isinstance(value, str) or not value or "\0" in value:
         raise mistake("this is no path", "Write a path in quotes")
-    return Path((info.context or {}).get("folder", Path()), value)
+    return Path(os.path.normpath(Path((info.context or {}).get("folder", Path()), value)))
 
 
 Npi = Annotated[str, AfterValidator(_npi)]

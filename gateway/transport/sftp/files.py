@@ -125,6 +125,7 @@ class Download(io.RawIOBase):
     """Streams one remote file, asking at most ``ahead`` bytes in advance; proves at its end that it lay still."""
 
     def __init__(self, door: Door, client: Client, path: str, entry: Listed, ahead: int) -> None:
+        self._handle: Any = None
         self._door, self._client, self._path, self._listed, self._ahead = door, client, path, entry, ahead
         self._asked = self._given = 0
         self._waiting: dict[int, tuple[int, int]] = {}
@@ -196,6 +197,8 @@ class Download(io.RawIOBase):
         if self.closed:
             return
         super().close()
+        if self._handle is None:  # It could not be opened.
+            return
         self._parts.clear()
         with suppress(*LOST):
             self._client.close_handle(self._handle)
