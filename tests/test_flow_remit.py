@@ -291,6 +291,7 @@ def test_a_shared_visit_stays_while_the_other_claim_is_open(stage: Stage, how: s
     assert stage.balanced()
 
 
+@on_sqlite
 def test_money_of_a_predetermination_moves_no_unit(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim, status="25")))
     assert stage.claim().state == "received"

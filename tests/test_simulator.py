@@ -476,7 +476,9 @@ def _undisturbed(bench: Bench) -> dict[str, str]:
     files: dict[str, str] = {}
     for document in _load():
         files.update(bench.send(document))
-    return {**files, **bench.later(60)}
+    files |= bench.later(60)
+    bench.mailroom.close()
+    return files
 
 
 def test_answers_follow_from_the_seed(tmp_path: Path) -> None:

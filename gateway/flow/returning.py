@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from gateway.flow.cases import ADJUDICATED, UNANSWERED, State
 from gateway.flow.house import Transaction
 from gateway.ledger import cents
 from gateway.ledger.entry import Bucket, Cause, Entry
@@ -10,6 +11,9 @@ from gateway.ledger.matching import discipline
 from gateway.ledger.settling import withdrawn
 from gateway.ledger.standing import Standing, standing
 from gateway.store import StoredClaim
+
+
+CLAIMS_MAX = 10_000  # under one authorization; more than any payer certifies visits
 
 
 def held(tx: Transaction, stored: StoredClaim) -> tuple[Standing, ...]:
@@ -23,6 +27,9 @@ def _entries(tx: Transaction, authorization: str) -> list[Entry]:
     return [each for each in tx.books.entries(authorization=authorization) if each.cause.claim]
 
 
+_ON_ITS_WAY = (*UNANSWERED, State.RECEIVED, *(each for each in ADJUDICATED if each is not State.DENIED))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherClaim:
     """Another claim under the same authorization, and the visits that it holds: by key, and by day and discipline."""
@@ -33,13 +40,14 @@ class OtherClaim:
 
 
 def other_claims(tx: Transaction, authorization: str, claim: str) -> list[OtherClaim]:
-    """What the other claims under this authorization hold: a day's visit counts once, whoever bills it first."""
+    """What the other claims under this authorization hold: a day's visit counts once, whoever bills it first.
+
+    A claim that came second to a day has taken nothing itself, and holds the visit all the same while it is open.
+    """
     buckets = tx.books.buckets(authorization)
     entries = _entries(tx, authorization)
-    return [
-        _other(tx.claims.get(each), [entry for entry in entries if entry.cause.claim == each], buckets)
-        for each in sorted({entry.cause.claim for entry in entries} - {claim})
-    ]
+    others = tx.claims.list(authorization=authorization, state=_ON_ITS_WAY, limit=CLAIMS_MAX)
+    return [_other(each, entries, buckets) for each in others if each.id != claim]
 
 
 def _other(stored: StoredClaim, entries: list[Entry], buckets: list[Bucket]) -> OtherClaim:
