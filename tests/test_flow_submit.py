@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import PATIENT, Stage, claim_json, on_sqlite, on_stage, payment, request_json
+from flow_stage import PATIENT, TODAY, Stage, claim_json, on_sqlite, on_stage, payment, request_json
 
 from gateway.domain import decision
 from gateway.domain.claim import Claim
+from gateway.domain.remittance import ProviderAdjustment
 from gateway.flow import submit as submitting
 from gateway.flow import wire, worker
 from gateway.flow.submit_claim import ClaimDesk
@@ -421,6 +422,18 @@ def test_the_same_service_on_two_claims_of_one_file_is_seen(store: Store, clock:
     assert stage.units() == {"available": 11, "committed": 1}
 
 
+@on_sqlite
+def test_of_two_waiting_claims_for_the_same_service_one_goes_out(store: Store, clock: Clock, tmp_path: Path) -> None:
+    stage = on_stage(store, clock, tmp_path, policy='duplicate_line = "block"')
+    stage.submit(request_json(), claim_json(1), claim_json(2, authorization_ref="ACCT-31337-A1"))
+    stage.work()
+    assert [stage.claim(number).state for number in (1, 2)] == ["waiting", "waiting"]
+    stage.arrive(stage.decided(review=A1))
+    stage.work()
+    assert sorted([stage.claim(1).state, stage.claim(2).state]) == ["held", "sent"]
+    assert stage.units() == {"available": 11, "committed": 1}
+
+
 def test_a_void_takes_no_visit_and_bills_nothing(stage: Stage) -> None:
     claim = stage.billed()
     stage.arrive(stage.received(), stage.paid(payment(claim)))
@@ -430,6 +443,12 @@ def test_a_void_takes_no_visit_and_bills_nothing(stage: Stage) -> None:
     assert stage.claim(2).state == "sent"
     assert _one(stage.written()[-1], "CLM").elements[4][0][2] == "8"
     assert (stage.units(), stage.money()) == before
+    stage.arrive(stage.paid(payment(claim, status="22"), check="CHK0002", amount=0, adjustments=_withheld(15000)))
+    assert stage.units() == {"available": 11, "committed": 1}  # The void keeps nothing from being taken back.
+
+
+def _withheld(cents: int) -> tuple[ProviderAdjustment, ...]:
+    return (ProviderAdjustment(provider="1234567893", period_ends_on=TODAY, reason="FB", amount=-cents),)
 
 
 # Changes of an authorization.

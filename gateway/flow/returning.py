@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from gateway.domain.claim import Frequency
 from gateway.flow.cases import ADJUDICATED, UNANSWERED, State
 from gateway.flow.house import Transaction
 from gateway.ledger import cents
@@ -11,7 +12,6 @@ from gateway.ledger.matching import discipline
 from gateway.ledger.settling import withdrawn
 from gateway.ledger.standing import Standing, standing
 from gateway.store import StoredClaim
-
 
 CLAIMS_MAX = 10_000  # under one authorization; more than any payer certifies visits
 
@@ -42,12 +42,24 @@ class OtherClaim:
 def other_claims(tx: Transaction, authorization: str, claim: str) -> list[OtherClaim]:
     """What the other claims under this authorization hold: a day's visit counts once, whoever bills it first.
 
-    A claim that came second to a day has taken nothing itself, and holds the visit all the same while it is open.
+    A claim that came second to a day has taken nothing itself, and holds the visit all the same while it is open; one
+    that was refused holds what of its own was not given back.
     """
     buckets = tx.books.buckets(authorization)
     entries = _entries(tx, authorization)
-    others = tx.claims.list(authorization=authorization, state=_ON_ITS_WAY, limit=CLAIMS_MAX)
-    return [_other(each, entries, buckets) for each in others if each.id != claim]
+    others = [
+        each
+        for each in tx.claims.list(authorization=authorization, limit=CLAIMS_MAX)
+        if each.id != claim and each.claim.frequency is not Frequency.VOID  # It takes back, and holds nothing.
+    ]
+    return [
+        _other(each, entries if _is_open(each) else [one for one in entries if one.cause.claim == each.id], buckets)
+        for each in others
+    ]
+
+
+def _is_open(stored: StoredClaim) -> bool:
+    return State(stored.state) in _ON_ITS_WAY
 
 
 def _other(stored: StoredClaim, entries: list[Entry], buckets: list[Bucket]) -> OtherClaim:
@@ -70,7 +82,8 @@ def shared_visits(tx: Transaction, stored: StoredClaim) -> set[tuple[str, str]]:
     """The visits that other claims hold, too: this one alone does not give them back."""
     if not stored.authorization:
         return set()
-    return {visit for each in other_claims(tx, stored.authorization, stored.id) for visit in each.visits}
+    others = other_claims(tx, stored.authorization, stored.id)
+    return {visit for each in others if _is_open(each.stored) for visit in each.visits}
 
 
 def release_claim(tx: Transaction, claim: str, document: str, *, why: str) -> int:

@@ -23,7 +23,7 @@ from gateway.rules.case import Case, Policy
 from gateway.settings import Partner
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
-_OUT = (State.HELD, State.REJECTED, State.DENIED)
+_OUT = (State.ACCEPTED, State.WAITING, State.HELD, State.REJECTED, State.DENIED)  # None of these was billed, or stands.
 _OTHER_PATIENT = Finding(
     rule="authorization_patient",
     what="the authorization that the claim names is another patient's, or another payer's",
