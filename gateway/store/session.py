@@ -185,5 +185,6 @@ def _unavailable(error: sa.exc.SQLAlchemyError) -> StoreUnavailable:
             "the database cannot grow, its disk is full", fix="Free space; what was under way was not written"
         )
     return StoreUnavailable(
-        f"the database does not answer ({text})", fix="Check that it runs and can be reached; the work is tried again"
+        f"the database does not answer ({text})",
+        fix="Check that it runs, can be reached and has room on its disk; the work is tried again",
     )
