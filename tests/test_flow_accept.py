@@ -11,6 +11,7 @@ from conftest import Clock
 from flow_stage import SECRETS, Stage, claim_json, on_sqlite, on_stage, request_json
 
 from gateway.cli.intake import submit_file
+from gateway.flow import worker
 from gateway.flow.accept import RESULT_SUFFIX
 from gateway.flow.folder import Folder
 from gateway.store import Store
@@ -168,6 +169,24 @@ def test_a_file_replaced_under_the_same_name_is_taken_again(stage: Stage) -> Non
     path.write_text(json.dumps([request_json(2)]))
     os.utime(path, ns=(time.time_ns(), time.time_ns() + 10**9))
     assert _take_all(stage, folder) == 1
+    assert [each["client_ref"] for each in _result(path)["accepted"]] == ["ACCT-31337-A2"]
+
+
+def test_of_a_file_that_was_replaced_the_last_result_stays(stage: Stage) -> None:
+    """Two answers to one place are written one after the other, in the order of their files."""
+    path = _drop(stage, "in.json", request_json(1))
+    folder = Folder(stage.house)
+    folder.look(), folder.look()
+    path.write_text(json.dumps([request_json(2)]))
+    os.utime(path, ns=(time.time_ns(), time.time_ns() + 10**9))
+    folder.look(), folder.look()
+    stage.work("accept")
+    first = stage.take(["answer"])
+    assert first is not None
+    assert stage.take(["answer"]) is None
+    assert worker.run(stage.house, first)
+    assert [each["client_ref"] for each in _result(path)["accepted"]] == ["ACCT-31337-A1"]
+    stage.work("answer")
     assert [each["client_ref"] for each in _result(path)["accepted"]] == ["ACCT-31337-A2"]
 
 

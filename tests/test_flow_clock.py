@@ -69,6 +69,20 @@ def test_nothing_is_overdue_that_came_in_time(stage: Stage, quick: bool) -> None
     assert stage.tasks("overdue", open=None) == []
 
 
+def test_an_answer_that_moves_nothing_is_an_answer_all_the_same(stage: Stage) -> None:
+    """A TA1 leaves the request as sent, and a 999 that is unclear, too."""
+    subject = _sent(stage)
+    stage.arrive(stage.says(ta1=[stage.ta1(subject)]))
+    stage.clock.advance(HOUR_S)
+    stage.work()
+    assert _overdue(stage) == []
+    stage.arrive(stage.acknowledged(subject, "P"))
+    stage.clock.advance(2 * HOUR_S)
+    stage.work()
+    assert stage.request().state == "sent"
+    assert _overdue(stage) == []
+
+
 def test_a_refused_request_awaits_nothing_more(stage: Stage) -> None:
     subject = _sent(stage)
     stage.clock.advance(8 * DAY_S)

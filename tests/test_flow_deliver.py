@@ -192,7 +192,7 @@ def test_a_refused_login_halts_the_partner_until_a_person_resumes(
         stage.work()
         assert stage.poll() == 0
     assert door.knocks == 1
-    assert stage.jobs("send", "parked") == []
+    assert [(each.state, each.attempts) for each in stage.jobs("send")] == [("waiting", 0), ("waiting", 0)]
     (task,) = stage.tasks("refused")
     assert "gateway partner resume simulated" in task.fix
     door.shut = False

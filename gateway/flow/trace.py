@@ -7,7 +7,7 @@ from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, case
 from gateway.flow.house import Transaction
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Account
-from gateway.store import StoredAuthorization, StoredClaim
+from gateway.store import NotInStore, StoredAuthorization, StoredClaim
 
 _CASES = (AUTHORIZATION_PREFIX, CLAIM_PREFIX)
 
@@ -43,12 +43,20 @@ class Trace:
 def trace(tx: Transaction, value: str) -> list[Trace]:
     """The cases that a number names: our id, the clinic's own, or any that we or a payer gave; [] where none does."""
     subjects: dict[str, str] = {}
-    if value.startswith(_CASES):
+    if value.startswith(_CASES) and _is_there(tx, value):
         subjects[value] = "id"
     for each in tx.identifiers.find_any(value):
         if each.subject.startswith(_CASES):
             subjects.setdefault(each.subject, each.kind)
     return [_one(tx, subject, matched_on) for subject, matched_on in subjects.items()]
+
+
+def _is_there(tx: Transaction, subject: str) -> bool:
+    try:
+        case(tx, subject)
+    except NotInStore:
+        return False  # Mistyped, out of scope, or a clinic's own number that begins like one of our ids.
+    return True
 
 
 def _one(tx: Transaction, subject: str, matched_on: str) -> Trace:
