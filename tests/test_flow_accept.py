@@ -44,6 +44,7 @@ def test_the_same_record_twice_is_accepted_once(stage: Stage) -> None:
     assert len(stage.written()) == 1  # The claim waits for its authorization.
 
 
+@on_sqlite
 def test_the_same_record_twice_in_one_file_is_accepted_once(stage: Stage) -> None:
     result = stage.submit(request_json(), request_json())
     assert len(result["accepted"]) == len(result["repeated"]) == 1
@@ -120,6 +121,7 @@ def test_a_file_is_taken_when_two_looks_agree(stage: Stage) -> None:
     assert _take_all(stage) == 0
 
 
+@on_sqlite
 def test_a_file_that_changes_while_it_is_read_is_taken_at_a_later_look(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +151,7 @@ def test_a_temporary_name_is_never_taken(stage: Stage, name: str) -> None:
     assert sorted(each.name for each in stage.drop.iterdir()) == [name]
 
 
+@on_sqlite
 def test_an_unknown_format_is_told_once_and_left_alone(stage: Stage) -> None:
     path = stage.drop / "letter.docx"
     path.write_bytes(b"PK")
@@ -172,6 +175,7 @@ def test_a_file_replaced_under_the_same_name_is_taken_again(stage: Stage) -> Non
     assert [each["client_ref"] for each in _result(path)["accepted"]] == ["ACCT-31337-A2"]
 
 
+@on_sqlite
 def test_of_a_file_that_was_replaced_the_last_result_stays(stage: Stage) -> None:
     """Two answers to one place are written one after the other, in the order of their files."""
     path = _drop(stage, "in.json", request_json(1))
@@ -236,6 +240,7 @@ def _fails(*_: Any) -> None:
     raise OSError(28, "No space left on device")
 
 
+@on_sqlite
 def test_a_full_disk_delays_a_result_and_parks_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     _drop(stage, "in.json", request_json())
     folder = Folder(stage.house)

@@ -69,6 +69,7 @@ def test_nothing_is_overdue_that_came_in_time(stage: Stage, quick: bool) -> None
     assert stage.tasks("overdue", open=None) == []
 
 
+@on_sqlite
 def test_an_answer_that_moves_nothing_is_an_answer_all_the_same(stage: Stage) -> None:
     """A TA1 leaves the request as sent, and a 999 that is unclear, too."""
     subject = _sent(stage)
@@ -83,6 +84,7 @@ def test_an_answer_that_moves_nothing_is_an_answer_all_the_same(stage: Stage) ->
     assert _overdue(stage) == []
 
 
+@on_sqlite
 def test_a_refused_request_awaits_nothing_more(stage: Stage) -> None:
     subject = _sent(stage)
     stage.clock.advance(8 * DAY_S)
@@ -107,6 +109,7 @@ def test_a_claims_later_answer_closes_what_was_awaited_before_it(stage: Stage) -
     assert [each for each in stage.tasks("overdue") if each.subject == claim.id] == []
 
 
+@on_sqlite
 def test_no_expectation_no_task(store: Store, clock: Clock, tmp_path: Path) -> None:
     stage = on_stage(store, clock, tmp_path)
     _sent(stage)

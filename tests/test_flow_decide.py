@@ -83,6 +83,7 @@ def test_each_decision(
     assert stage.balanced()
 
 
+@on_sqlite
 def test_mixed_lines_grant_the_certified_ones(stage: Stage) -> None:
     _sent(stage)
     lines = _lines(stage, (A1, 10), (Review(code="A3", reasons=("0F",)), 0))
@@ -94,6 +95,7 @@ def test_mixed_lines_grant_the_certified_ones(stage: Stage) -> None:
     assert [(each.line, each.procedures, each.number) for each in buckets] == [(1, ("97110",), "CERT0001")]
 
 
+@on_sqlite
 def test_lines_with_numbers_of_their_own_are_found_by_each(stage: Stage) -> None:
     _sent(stage)
     lines = _lines(stage, (Review(code="A1", number="LINE1"), 6), (Review(code="A1", number="LINE2"), 4))
@@ -150,6 +152,7 @@ def test_a_payer_that_cannot_respond_now_is_matched_by_reference(stage: Stage) -
 # Matching.
 
 
+@on_sqlite
 def test_the_trace_goes_before_the_reference(stage: Stage) -> None:
     stage.submit(request_json(1), request_json(2))
     stage.work()
@@ -254,6 +257,7 @@ def test_a_restated_quantity_moves_the_difference_alone(stage: Stage, count: int
     assert stage.balanced()
 
 
+@on_sqlite
 def test_a_quantity_that_is_lowered_below_what_is_in_use_is_told(stage: Stage) -> None:
     stage.billed()
     stage.arrive(stage.decided(review=Review(code="A6", number="CERT0001"), delivery=_visits(1)))
@@ -304,6 +308,7 @@ def test_a_cancellation_returns_what_is_left(stage: Stage) -> None:
     assert stage.units() == {"committed": 1, "returned": 11}
 
 
+@on_sqlite
 def test_a_cancellation_that_is_certified_grants_nothing(stage: Stage) -> None:
     stage.certified()
     _change(stage, "cancel", review=A1)
@@ -313,6 +318,7 @@ def test_a_cancellation_that_is_certified_grants_nothing(stage: Stage) -> None:
     assert "certifies a request to cancel" in stage.tasks("decision")[-1].reason
 
 
+@on_sqlite
 def test_a_cancellation_of_nothing_on_file_is_told(stage: Stage) -> None:
     stage.submit(request_json(2, kind="cancel", previous_number="ELSEWHERE"))
     stage.work()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import PARTNER, Stage, on_stage, request_json, settings_in
+from flow_stage import PARTNER, Stage, on_sqlite, on_stage, request_json, settings_in
 
 from gateway.domain import decision
 from gateway.errors import PartnerRefused, PartnerUnreachable
@@ -223,6 +223,7 @@ def test_a_partner_that_stays_away_is_told_once_and_nothing_is_parked(
     assert not stage.tasks("unreachable"), "it closes by itself"
 
 
+@on_sqlite
 def test_a_refused_login_at_a_pickup_halts_sending_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     door = Doors(monkeypatch)
     assert stage.poll() == 0
@@ -232,6 +233,7 @@ def test_a_refused_login_at_a_pickup_halts_sending_too(stage: Stage, monkeypatch
     assert len(stage.tasks("refused")) == 1
 
 
+@on_sqlite
 def test_nothing_is_sent_to_a_partner_that_is_not_enabled_any_more(
     store: Store, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +251,7 @@ def test_nothing_is_sent_to_a_partner_that_is_not_enabled_any_more(
     assert stage.request().state == "sent"
 
 
+@on_sqlite
 def test_a_partner_whose_file_is_gone_leaves_a_task(stage: Stage) -> None:
     stage.submit(request_json())
     stage.work("submit")
@@ -301,6 +304,7 @@ def test_ta1_025_after_a_repeated_upload_is_no_rejection(
     assert _isa13(stage) == "sent"
 
 
+@on_sqlite
 @pytest.mark.parametrize("first", [send, _unreachable], ids=["first attempt", "nobody answered the first"])
 def test_ta1_025_after_a_single_upload_is_a_rejection(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, first: Callable[..., Outcome]
@@ -394,6 +398,7 @@ def test_one_file_in_trouble_holds_no_other_up(stage: Stage, monkeypatch: pytest
     assert stage.poll() == 1
 
 
+@on_sqlite
 def test_a_partners_file_name_is_kept_sealed_only(stage: Stage) -> None:
     (stage.inbox / "ZIMMERWALD_QUINTESSA.edi").write_bytes(_answer(stage))
     stage.poll()

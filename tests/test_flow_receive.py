@@ -59,6 +59,7 @@ def test_a_ta1_rejects_everything_in_its_interchange(stage: Stage) -> None:
     assert "TA105 006" in stage.request().reason
 
 
+@on_sqlite
 def test_a_ta1_before_a_group(stage: Stage) -> None:
     (subject,) = _sent(stage, 1)
     whole = stage.acknowledged(subject)
@@ -77,6 +78,7 @@ def test_several_interchanges_in_one_file(stage: Stage) -> None:
         assert tx.documents.get(document).about["records"] == ["278 response", "999", "TA1"]
 
 
+@on_sqlite
 def test_one_interchange_that_cannot_be_read_holds_no_other_up(stage: Stage) -> None:
     (subject,) = _sent(stage, 1)
     bad = stage.acknowledged(subject).replace(b"005010X231A1", b"004010X999")
@@ -212,6 +214,7 @@ def test_a_set_whose_trailer_disagrees_posts_nothing(stage: Stage, change: tuple
     assert [each.kind for each in stage.tasks("unread")] == ["unread"]
 
 
+@on_sqlite
 def test_a_wrong_stage_posts_nothing(stage: Stage) -> None:
     """ISA15 P from a partner under test, in each of its answers."""
     (subject,) = _sent(stage, 1)
@@ -462,6 +465,7 @@ def test_answers_to_a_claim_end_the_same_in_any_order_and_number(stage: Stage, o
     assert stage.balanced()
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "order", [["TA1", "999", "278"], ["278", "999", "TA1"], ["999", "278", "278", "999", "TA1"]], ids=" ".join
 )

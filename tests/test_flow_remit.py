@@ -73,6 +73,7 @@ def test_a_deductible_uses_the_visit(stage: Stage, claim: StoredClaim) -> None:
     _expect(stage, "paid", {"available": 11, "consumed": 1}, money)
 
 
+@on_sqlite
 def test_partly_paid(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim, paid=(10000, 0), reasons=(("CO", "45"), ("CO", "197")))))
     assert stage.claim().state == "partly_paid"
@@ -110,6 +111,7 @@ def _withheld(cents: int) -> tuple[ProviderAdjustment, ...]:
     return (ProviderAdjustment(provider="1234567893", period_ends_on=date(2026, 12, 31), reason="FB", amount=-cents),)
 
 
+@on_sqlite
 def test_reversal_and_correction_the_wrong_way_round_in_one_file(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim)))
     stage.arrive(stage.paid(_corrected(claim), _reversal(claim), check="CHK0002", adjustments=_withheld(2000)))
@@ -126,6 +128,7 @@ def test_reversal_and_correction_in_two_files(stage: Stage, claim: StoredClaim) 
     _expect(stage, "paid", {"available": 11, "consumed": 1}, {**CORRECTED, "plb:FB": -2000, "cash:payer": 15000})
 
 
+@on_sqlite
 def test_a_second_reversal_waits_in_suspense(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim)))
     stage.arrive(stage.paid(_reversal(claim), check="CHK0002", adjustments=_withheld(15000)))
@@ -155,6 +158,7 @@ def test_a_reversal_before_its_payment_waits_in_suspense_and_the_double_payment_
     assert stage.balanced()
 
 
+@on_sqlite
 def test_a_reversal_of_a_denial_gives_nothing_back_twice(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(_denied(claim)))
     reversal = payment(claim, paid=(0, 0), reasons=(("CO", "197"), ("CO", "197")), status="22")
@@ -207,6 +211,7 @@ def test_a_claim_payment_out_of_balance_is_held_and_the_others_post(stage: Stage
     assert stage.balanced()
 
 
+@on_sqlite
 def test_an_unknown_claim_stands_in_suspense_and_the_others_post(stage: Stage, claim: StoredClaim) -> None:
     foreign = payment(claim, control_number="NOTOURS")
     stage.arrive(stage.paid(foreign, payment(claim)))
@@ -299,6 +304,7 @@ def test_money_of_a_predetermination_moves_no_unit(stage: Stage, claim: StoredCl
     assert stage.money()["suspense"] == -15000
 
 
+@on_sqlite
 def test_the_overdue_835_of_a_claim_that_was_paid_is_not_awaited(stage: Stage, claim: StoredClaim) -> None:
     stage.arrive(stage.paid(payment(claim)))
     stage.clock.advance(400 * 24 * 3600)

@@ -150,6 +150,7 @@ def test_a_claim_waits_for_an_undecided_authorization_and_wakes(stage: Stage) ->
     assert stage.money() == {"receivable:payer": 18000, "revenue:charges": -18000}
 
 
+@on_sqlite
 def test_the_clinics_own_certification_number_goes_out_as_it_stands(stage: Stage) -> None:
     stage.certified()
     stage.submit(claim_json(authorization_ref=None, authorization="CERT0001"))
@@ -159,6 +160,7 @@ def test_the_clinics_own_certification_number_goes_out_as_it_stands(stage: Stage
     assert stage.units() == {"available": 11, "committed": 1}
 
 
+@on_sqlite
 @pytest.mark.parametrize("how", ["999", "ta1", "held"])
 def test_a_claim_does_not_wait_for_an_authorization_that_never_entered_review(
     stage: Stage, how: str, monkeypatch: pytest.MonkeyPatch
@@ -227,6 +229,7 @@ def test_what_does_not_read_back_is_held_while_others_go(stage: Stage, monkeypat
     _only_the_second_is_held(stage, "wire.reads_back")
 
 
+@on_sqlite
 def test_what_the_guide_faults_is_held_while_others_go(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = _all_but_one(stage)
     build = Map.build
@@ -239,6 +242,7 @@ def test_what_the_guide_faults_is_held_while_others_go(stage: Stage, monkeypatch
     _only_the_second_is_held(stage, "x12.segment.missing")
 
 
+@on_sqlite
 def test_what_no_guide_examined_is_held_while_others_go(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = _all_but_one(stage)
     examine = validate.examine
@@ -265,6 +269,7 @@ def test_what_breaks_the_map_is_held_while_others_go(stage: Stage, monkeypatch: 
     assert "Zimmerwald" not in str(stage.tasks())
 
 
+@on_sqlite
 def test_what_breaks_a_check_is_held_while_others_go(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2, 3):
         stage.certified(number)
@@ -483,6 +488,7 @@ def test_an_initial_request_names_no_other(stage: Stage) -> None:
     assert not [each for each in _segments(content) if each.tag == "REF" and each.at(1) == "BB"]
 
 
+@on_sqlite
 def test_what_goes_out_is_known_by_every_number_it_carries(stage: Stage) -> None:
     claim = stage.billed()
     content = stage.written()[-1]

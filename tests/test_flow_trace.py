@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, claim_json, on_stage, payment, request_json
+from flow_stage import Stage, claim_json, on_sqlite, on_stage, payment, request_json
 
 from gateway.flow.trace import bucket_balances, trace
 from gateway.store import Scope, Store
@@ -32,6 +32,7 @@ def test_a_case_is_found_by_any_of_its_numbers(stage: Stage) -> None:
     assert all(each["document"] for each in (*found.entries, *found.money))
 
 
+@on_sqlite
 @pytest.mark.parametrize("value", ["NOSUCH", "au_NOSUCH", "cl_AAAAAAAAAAAAAAAAAAAAAA", ""])
 def test_a_number_of_nothing_finds_nothing(stage: Stage, value: str) -> None:
     stage.billed()
@@ -39,6 +40,7 @@ def test_a_number_of_nothing_finds_nothing(stage: Stage, value: str) -> None:
         assert trace(tx, value) == []
 
 
+@on_sqlite
 def test_a_clinics_number_may_begin_like_one_of_our_ids(stage: Stage) -> None:
     stage.submit(request_json(client_ref="au_17"))
     with stage.reading() as tx:
@@ -57,6 +59,7 @@ def test_another_clinic_finds_nothing(stage: Stage) -> None:
             assert len(trace(tx, claim.client_ref)) == count
 
 
+@on_sqlite
 def test_what_is_left_of_an_authorization(stage: Stage) -> None:
     stage.certified()
     stage.submit(claim_json())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, on_stage, request_json
+from flow_stage import Stage, on_sqlite, on_stage, request_json
 from twisted.internet.task import Clock as Ticks
 from twisted.python.failure import Failure
 
@@ -132,6 +132,7 @@ def test_what_may_help_is_tried_again_later_and_later_and_then_parked_with_a_tas
     assert "nobody answers" in task.reason
 
 
+@on_sqlite
 def test_a_job_of_an_unknown_kind_is_parked(stage: Stage) -> None:
     _enqueue(stage, "nobody_knows_it")
     job = stage.take(["nobody_knows_it"])
@@ -195,6 +196,7 @@ def test_a_worker_runs_what_is_due_and_stops(stage: Stage, monkeypatch: pytest.M
     assert rim.ticks.getDelayedCalls() == []
 
 
+@on_sqlite
 def test_a_worker_outlives_a_database_that_does_not_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     rim = AtOnce()
     stage.submit(request_json())
@@ -215,6 +217,7 @@ def test_a_worker_outlives_a_database_that_does_not_answer(stage: Stage, monkeyp
     service.stopService()
 
 
+@on_sqlite
 def test_a_poller_waits_longer_after_each_failure_until_it_works_again(stage: Stage) -> None:
     rim = AtOnce()
     house = replace(stage.house, rng=random.Random(1))
