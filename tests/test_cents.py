@@ -224,3 +224,18 @@ def test_a_claim_that_cannot_be_read_shows_as_what_is_missing_in_the_total() -> 
     assert [(each.where, each.what[-8:]) for each in cents.balance(came)] == [("$", "-1500.50")]
     posted = cents.post_remittance(came, TABLE, claims={})
     assert money_balances(posted.entries) == {"cash:payer": 150050, "suspense": -150050}
+
+
+def test_a_whole_that_does_not_balance_holds_the_providers_amounts_too() -> None:
+    came = remittance(payment(ONE), plb=(withheld(1500),), amount=9999)
+    posted = cents.post_remittance(came, TABLE, claims={"CLM1": BILLED})
+    shown = book(SENT, *posted.entries)
+    assert (shown["cash:payer"], shown["suspense"]) == (9999, -9999)
+    assert "plb:WO" not in shown
+
+
+def test_what_moves_nothing_is_no_entry() -> None:
+    nothing = payment(paid("L1", 0, "CO-50 5000"), control_number="NOBODY", charge=5000)
+    posted = cents.post_remittance(remittance(nothing, plb=(withheld(0),)), TABLE, claims={})
+    assert posted.held == {0}
+    assert posted.entries == ()

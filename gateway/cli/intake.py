@@ -14,15 +14,15 @@ from gateway.flow.house import House
 def submit_file(house: House, file: Path, *, as_json: bool) -> int:
     """Takes a file in at once, in this process; a running gateway sends what is accepted. 1 where a record was bad."""
     data, form = _read(file)
+    batch = intake.read_batch(data, form, house.settings, house.store.new_id, house.today)
+    payload = house.store.payloads.put([data])
     with house.store.transaction(house.everything()) as tx:
-        payload = house.store.payloads.put([data])
         document = tx.documents.add(
             direction="in", partner="", name="", payload=payload, kind=f"intake.{form}", size=len(data), state="read"
         )
         tx.inputs.add(
             kind="document", name="intake", holds_on=tx.now.date(), document=document, content={"name": file.name}
         )
-        batch = intake.read_batch(data, form, house.settings, house.store.new_id, house.today)
         result = accept.record(house, tx, batch, document)
     emit(result, _words(result), as_json=as_json)
     return 1 if result["rejected"] or result["conflicts"] or result["findings"] else 0
@@ -51,7 +51,7 @@ def _sniff(data: bytes) -> str:
         return "json"
     try:
         return "jsonl" if isinstance(json.loads(lines[0]), dict) else "json"
-    except ValueError:
+    except (ValueError, RecursionError):
         return "json"
 
 

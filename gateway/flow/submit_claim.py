@@ -139,7 +139,7 @@ class ClaimDesk:
         tx.claims.update(stored.id, claim=claim, authorization=plan.authorization.id if plan.authorization else "")
         if plan.authorization is not None and plan.drawn is not None:
             _commit(tx, stored, plan.authorization, plan.drawn, claim, document)
-        if claim.frequency is not Frequency.VOID:
+        if claim.frequency is not Frequency.VOID and claim.charge:
             tx.books.post_money(cents.post_claim(claim, document=document, holds_on=tx.now.date()))
 
 

@@ -137,14 +137,15 @@ def post_remittance(
             settled.add(number)
     if cash_differs:
         held = set(range(len(remittance.claims)))
-    entries = list(_entries(remittance, table, claims, held, document))
+    entries = list(_entries(remittance, table, claims, held, document, whole=not cash_differs))
     if cash_differs:  # Cash is what the bank shows; why it is not what the claims add up to, the payer must say.
         lines = _lines((CASH, cash_differs), (SUSPENSE, -cash_differs))
         cause, key = Cause(document=document), _key(remittance)
         entries.append(
             MoneyEntry(id=entry_id("cash", key), kind="suspense", holds_on=remittance.paid_on, cause=cause, lines=lines)
         )
-    return RemittancePosting(entries=tuple(entries), findings=tuple(findings), held=frozenset(held))
+    moving = tuple(each for each in entries if each.lines)  # What moves nothing is no entry.
+    return RemittancePosting(entries=moving, findings=tuple(findings), held=frozenset(held))
 
 
 def payment_keys(remittance: Remittance) -> tuple[str, ...]:
@@ -198,7 +199,13 @@ def violations(balances: Mapping[str, int]) -> list[Finding]:
 
 
 def _entries(
-    remittance: Remittance, table: Consequences, claims: Mapping[str, Claim], held: Collection[int], document: str
+    remittance: Remittance,
+    table: Consequences,
+    claims: Mapping[str, Claim],
+    held: Collection[int],
+    document: str,
+    *,
+    whole: bool,
 ) -> Iterable[MoneyEntry]:
     keys = payment_keys(remittance)
     for index, payment in enumerate(remittance.claims):
@@ -218,7 +225,16 @@ def _entries(
         )
     for index, adjustment in enumerate(remittance.provider_adjustments):
         key = f"{_key(remittance)}/{index}"
-        yield post_provider_adjustment(adjustment, document=document, holds_on=remittance.paid_on, key=key)
+        if whole:
+            yield post_provider_adjustment(adjustment, document=document, holds_on=remittance.paid_on, key=key)
+            continue
+        yield MoneyEntry(
+            id=entry_id("suspense", key),
+            kind="suspense",
+            holds_on=remittance.paid_on,
+            cause=Cause(document=document, segment=f"$.provider_adjustments[{index}]"),
+            lines=_lines((SUSPENSE, adjustment.amount), (CASH, -adjustment.amount)),
+        )
 
 
 def _unbalanced(remittance: Remittance, findings: Iterable[Finding]) -> set[int]:
