@@ -20,7 +20,12 @@ def open_store(settings: Settings, *, check: bool = True) -> Store:
     Raises GatewayError where a database is there and its key file is not: with new keys nothing that is in it could be
     read or found again, and what was submitted before would be taken once more.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        fix = "Name another data folder, or see to its rights"
+        what = f"the data folder cannot be made ({error.strerror})"
+        raise GatewayError(what, where=str(settings.data), fix=fix) from error
     url, payloads = settings.database_url, settings.payloads
     if not settings.key_file.exists():
         bare = Store.open(url, payloads=payloads, keys=Keyring.create(), check=False)

@@ -12,6 +12,8 @@ from played import Played, played
 
 from gateway.app import open_house
 from gateway.cli import run
+from gateway.errors import PartnerRefused
+from gateway.flow.deliver import halt
 from gateway.settings import Settings
 
 __all__ = ["played"]
@@ -172,6 +174,48 @@ def test_a_parked_job_is_shown_behind_any_number_that_are_done(
     shown = json.loads(capsys.readouterr().out)
     assert (shown[0]["id"], shown[0]["state"]) == (wanted, "parked")
     assert run(["jobs", "--retry", str(wanted), "--json", "--config", str(copied)]) == 0
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copied.write_text(copied.read_text().replace('data = "../var"', 'data = "/proc/nobody"'))
+    for command in (["ledger"], ["doctor"], ["serve"]):
+        assert run([*command, "--config", str(copied)]) in (1, 2)
+        shown = capsys.readouterr()
+        assert "the data folder cannot be made" in shown.out + shown.err
+
+
+def test_doctor_knocks_at_no_partner_that_refused(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    house = open_house(Settings.load(copied), actor="test")
+    halt(house, "simulated", PartnerRefused("the login was refused", fix="Correct the password"))
+    house.store.dispose()
+    assert run(["doctor", "--config", str(copied)]) == 1
+    told = capsys.readouterr().out
+    assert "nobody knocks again" in told
+    assert "connect" not in told
+
+
+def test_a_main_file_that_is_broken_hides_no_mistake_of_a_partners(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied.write_text(copied.read_text() + "\nx = = 1\n")
+    partner = copied.parent.parent / "trading_partners" / "simulated.toml"
+    partner.write_text(partner.read_text().replace('stage = "test"', 'stage = "tset"'))
+    assert run(["partner", "list", "--config", str(copied)]) == 2
+    told = capsys.readouterr().err
+    assert "not TOML" in told
+    assert "stage" in told
+
+
+def test_a_total_that_the_lines_tell_too_is_no_other_content(
+    tmp_path: Path, played: Played, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = json.loads((played.folder / "intake" / "claims.jsonl").read_text().splitlines()[0])
+    total = sum(float(each["charge"]) for each in record["lines"])
+    again = tmp_path / "again.json"
+    again.write_text(json.dumps({**record, "charge": f"{total:.2f}"}))
+    assert run(["submit", str(again), "--json", "--config", str(copied)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [each["client_ref"] for each in result["repeated"]] == [record["client_ref"]]
 
 
 def test_schemas_are_published(capsys: pytest.CaptureFixture[str]) -> None:

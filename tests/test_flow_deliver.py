@@ -233,6 +233,50 @@ def test_a_refused_login_at_a_pickup_halts_sending_too(stage: Stage, monkeypatch
     assert len(stage.tasks("refused")) == 1
 
 
+def test_a_drop_box_that_shows_nothing_gets_the_same_bytes_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(_: object) -> None:
+        raise PartnerRefused("listing is forbidden", fix="Ask for the right")
+
+    uploads = Uploads(monkeypatch, _lost)
+    monkeypatch.setattr(DirectoryTransport, "listing", hidden)
+    stage.submit(request_json())
+    stage.work()
+    _again(stage)
+    assert stage.request().state == "sent"
+    assert uploads.sent[0] == uploads.sent[1]
+    assert not stage.tasks("refused")
+
+
+def test_a_file_that_may_not_be_removed_took_effect_and_halts_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise PartnerRefused("removing is forbidden", fix="Ask for the right")
+
+    stage.submit(request_json())
+    stage.work()
+    monkeypatch.setattr(DirectoryTransport, "confirm", forbidden)
+    (stage.inbox / "answer.edi").write_bytes(stage.decided(review=A1))
+    assert stage.poll() == 1
+    stage.work()
+    assert stage.request().state == "certified"
+    assert not stage.tasks("refused")
+    (task,) = stage.tasks("left_lying")
+    assert "could not be removed" in task.reason
+
+
+def test_an_inbox_that_stays_shut_is_told_once_and_closes_itself(stage: Stage) -> None:
+    pickup = deliver.Pickup(stage.house, stage.house.partner(PARTNER))
+    stage.inbox.rename(stage.inbox.with_name("away"))
+    for _ in range(5):
+        with pytest.raises(PartnerUnreachable):
+            pickup.poll()
+    assert len(stage.tasks("unreachable")) == 1
+    stage.inbox.with_name("away").rename(stage.inbox)
+    pickup.poll()
+    assert not stage.tasks("unreachable")
+
+
 @on_sqlite
 def test_nothing_is_sent_to_a_partner_that_is_not_enabled_any_more(
     store: Store, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

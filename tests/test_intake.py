@@ -610,3 +610,39 @@ def test_the_documentation_shows_keys_that_exist(make: Callable[[], Json]) -> No
     text = (CHECKOUT / "docs" / "intake.md").read_text()
     model = schemas.schema(f"{make()['type']}.v1")
     assert [key for key in model["properties"] if f"`{key}`" not in text] == []
+
+
+@pytest.mark.parametrize("empty", ["organisation", "clinic", "type"])
+def test_csv_a_row_with_an_empty_name_of_its_record_is_a_line_of_it(empty: str) -> None:
+    header, first, second, *_ = (FIXTURES / "claims.csv").read_text().splitlines()
+    cells = second.split(",", 4)
+    cells[header.split(",").index(empty)] = ""
+    batch = read("\n".join([header, first, ",".join(cells)]).encode(), "csv")
+    (only,) = batch.accepted
+    assert isinstance(only.record, Claim)
+    assert len(only.record.lines) == 2
+    assert not batch.rejected
+
+
+def test_csv_a_row_without_its_number_takes_the_record_before_it_along() -> None:
+    """A claim that goes out without one of its lines is billed short, and its number is spent."""
+    header, first, second, *_ = (FIXTURES / "claims.csv").read_text().replace(",133.00,", ",,").splitlines()
+    batch = read("\n".join([header, first, second.replace("CLAIM-2026-0003", "")]).encode(), "csv")
+    assert batch.accepted == ()
+    assert len(batch.rejected) == 2
+    assert "row 3 has no client_ref" in told(batch)
+
+
+def test_a_key_beside_the_records_is_told_and_the_records_are_read() -> None:
+    bad = {**claim(), "client_ref": "BAD-1", "clinic": "nowhere"}
+    batch = read({"records": [claim(), bad], "exported_by": "PMS"})
+    assert len(batch.accepted) == 1
+    assert "$.records[1].clinic" in {str(found.where) for each in batch.rejected for found in each.findings}
+    assert [str(each.where) for each in batch.findings] == ["$.exported_by"]
+
+
+def test_two_payers_in_one_place_are_told() -> None:
+    holder = {"last_name": "Thackerby", "first_name": "Ann", "member_id": "OTHER-1"}
+    other = {"payer_id": "OTH01", "payer_name": "Other Plan", "sequence": "primary", "holder": holder}
+    batch = read({**claim(), "other_coverages": [other, {**other, "sequence": "secondary"}]})
+    assert places(batch) == {"$.other_coverages[0].sequence"}

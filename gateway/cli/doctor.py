@@ -52,11 +52,31 @@ def _checks(config: Path | None) -> Iterator[Check]:
     )
     yield from _policies(settings)
     yield from _store(settings)
-    yield _disk(settings)
+    if settings.data.is_dir():
+        yield _disk(settings)
     yield from _maps()
+    refused = _refused(settings)
     for partner in settings.partners.values():
-        if partner.enabled:
+        if partner.name in refused:
+            what = "it refused us; nobody knocks again until a person has looked"
+            fix = f"gateway tasks says why; then gateway partner resume {partner.name}"
+            yield Check(name=f"partner {partner.name}", ok=False, what=what, fix=fix)
+        elif partner.enabled:
             yield from _mailbox(settings, partner.name)
+
+
+def _refused(settings: Settings) -> set[str]:
+    """The partners that traffic is halted with: one more refused login locks an account."""
+    from gateway.app import open_house
+
+    try:
+        house = open_house(settings)
+    except GatewayError:
+        return set()
+    with house.reading() as tx:
+        found = {each.subject for each in tx.tasks.list(kind="refused")}
+    house.store.dispose()
+    return found
 
 
 def _policies(settings: Settings) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""``trace``, ``ledger``, ``tasks`` and ``jobs``: what is known, shown; nothing here changes a case."""
+"""``trace``, ``ledger``, ``tasks`` and ``jobs``: what is known, shown. Only ``jobs --retry`` changes a thing."""
 
 from dataclasses import asdict
 from typing import Any
@@ -126,6 +126,7 @@ def show_jobs(house: House, retry: str, *, as_json: bool) -> int:
         if retry:
             tx.jobs.unpark(retry)
             tx.tasks.close(f"parked:{retry}", "put back")
+            tx.inputs.add(kind="command", name="job_retry", holds_on=tx.now.date(), content={"job": retry})
         found = [*tx.jobs.list(state="parked", limit=ALL), *tx.jobs.list(state="waiting", limit=ALL)]
     rows = [
         {

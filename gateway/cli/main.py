@@ -44,6 +44,10 @@ def run(arguments: list[str] | None = None) -> int:
         for each in error.findings:
             print(f"  {each}", file=sys.stderr)
         return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{where}{error.strerror}. Check its rights and the room on its disk", file=sys.stderr)
+        return 2
     return 0
 
 

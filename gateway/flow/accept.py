@@ -87,9 +87,9 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
         assert partner is not None, "intake lets no record through whose payer nobody serves"
         repository: Any = tx.authorizations if is_request else tx.claims
         added: Added = repository.add(each.record, partner=partner.name, digest=each.digest, document=document)
+        tx.documents.link(document, each.record.organisation, each.record.clinic)
         shown = {"index": each.index, "client_ref": each.record.client_ref, "id": added.id}
         if added.outcome == "new":
-            tx.documents.link(document, each.record.organisation, each.record.clinic)
             tx.identifiers.add(added.id, "client_ref", each.record.client_ref, document=document)
             tx.events.add(added.id, "case.accepted", document=document)
             submit.add((partner.name, set_type))
@@ -97,9 +97,12 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
         elif added.outcome == "same":
             result["repeated"].append(shown)
         else:
-            tx.events.add(added.existing, "case.conflict", document=document)
-            held = repository.get(added.existing)
-            result["conflicts"].append(_conflict(held, each, shown))
+            conflict = _conflict(repository.get(added.existing), each, shown)
+            if conflict["held"] or conflict["submitted"]:
+                tx.events.add(added.existing, "case.conflict", document=document)
+                result["conflicts"].append(conflict)
+            else:  # Only written otherwise, such as a total that its lines tell, too.
+                result["repeated"].append({**shown, "id": added.existing})
     for partner_name, submitted in sorted(submit):
         enqueue(tx, partner_name, submitted, document)
     result["rejected"] = [
@@ -122,6 +125,8 @@ def _conflict(
     )
     record = held.request if isinstance(held, StoredAuthorization) else held.claim
     before, now = intake.shown(record), intake.shown(each.record)
+    if "authorization" not in now and before.get("authorization_ref"):
+        before.pop("authorization", None)  # We stamped it; the clinic never wrote it.
     differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return {
         **shown,

@@ -121,6 +121,10 @@ def halt(house: House, partner: str, error: PartnerRefused) -> None:
     log.warning("partner.halted", partner=partner, error=type(error).__name__)
 
 
+def _inbox_key(partner: str) -> str:
+    return f"inbox:{partner}"
+
+
 def _unreachable_key(partner: str) -> str:
     return f"unreachable:{partner}"
 
@@ -139,7 +143,10 @@ def resume(tx: Transaction, partner: str) -> None:
 
 
 def _lies_there(transport: Transport, document: Document) -> bool:
-    return any(each.name == document.name and each.size == document.size for each in transport.listing())
+    try:
+        return any(each.name == document.name and each.size == document.size for each in transport.listing())
+    except PartnerRefused:
+        return False  # A drop box that shows nothing: the same name and bytes go again.
 
 
 def _sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
@@ -171,6 +178,7 @@ class Pickup:
         self._partner = partner
         self._sightings = Sightings() if sightings is None else sightings
         self._transport: Transport | None = None
+        self._failures = 0
 
     def poll(self) -> int:
         """Picks up what is whole: bytes are stored and a job is queued before anything is thought about them."""
@@ -183,14 +191,34 @@ class Pickup:
             arrivals = self._transport.fetch(DurableSeen(self._house, self._partner.name))
             taken = sum(self._take(self._transport, each) for each in arrivals)
             self._tell(self._transport.findings)
+            self._worked()
             return taken
         except PartnerRefused as error:
             self.close()
             halt(self._house, self._partner.name, error)
             return 0
-        except GatewayError:
+        except GatewayError as error:
             self.close()
+            self._failed(error)
             raise
+
+    def _failed(self, error: GatewayError) -> None:
+        """An inbox that stays shut becomes one task, which closes itself with the next look that works."""
+        self._failures += 1
+        if self._failures == TOLD_AFTER:
+            name = self._partner.name
+            with self._house.store.transaction(self._house.everything()) as tx:
+                fix = f"{error.fix}. It is tried again by itself; gateway partner test {name} shows each step"
+                tx.tasks.open(_inbox_key(name), kind="unreachable", subject=name, reason=error.reason, fix=fix)
+
+    def _worked(self) -> None:
+        self._failures = 0
+        name = self._partner.name
+        with self._house.reading() as tx:
+            shut = any(each.key == _inbox_key(name) for each in tx.tasks.list(subject=name, kind="unreachable"))
+        if shut:
+            with self._house.store.transaction(self._house.everything()) as tx:
+                tx.tasks.close(_inbox_key(name), "the inbox opens again")
 
     def close(self) -> None:
         if self._transport is not None:
@@ -218,13 +246,23 @@ class Pickup:
                 document = arrived(tx, partner.name, arrival.name, payload, arrival.size)
                 tx.seen.add(partner.name, arrival.key, document)
             log.info("document.arrived", document=document, partner=partner.name, bytes=arrival.size)
-            transport.confirm(arrival)
         except PartnerRefused:
             raise
         except (GatewayError, OSError) as error:
             log.warning("arrival.failed", partner=partner.name, error=type(error).__name__)
             return False
+        self._confirm(transport, arrival)
         return True
+
+    def _confirm(self, transport: Transport, arrival: Arrival) -> None:
+        """It is ours already: where it may not be removed, a person is told, and traffic goes on."""
+        try:
+            transport.confirm(arrival)
+        except (GatewayError, OSError) as error:
+            log.warning("arrival.not_removed", partner=self._partner.name, error=type(error).__name__)
+            what = "it was picked up and could not be removed"
+            fix = 'Ask the partner for the right to remove or move files, or write after = "keep" in its file'
+            self._tell([Finding(rule="pickup", what=what, where=arrival.listed.without_name, fix=fix)])
 
 
 def arrived(tx: Transaction, partner: str, name: str, payload: str, size: int) -> str:

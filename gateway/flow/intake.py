@@ -211,11 +211,11 @@ def _read_json(data: bytes) -> tuple[list[Source], list[Finding]]:
     if document.get("schema", SCHEMA) != SCHEMA:
         what = "this version of the schema is not read here"
         findings.append(finding("schema", "$.schema", what, f'Write "{SCHEMA}", or leave it out'))
+        return [], findings
     if not isinstance(document["records"], list):
         findings.append(finding("value", "$.records", "this must be a list", "Put the records in brackets: [...]"))
-    if findings:
         return [], findings
-    return [_source(each, ("records", position)) for position, each in enumerate(document["records"])], []
+    return [_source(each, ("records", position)) for position, each in enumerate(document["records"])], findings
 
 
 def _repeated_top(document: dict[str, Any]) -> Iterator[Problem]:

@@ -182,6 +182,14 @@ def _claim(raw: Raw, today: date) -> Iterator[Problem]:
             yield ("lines", position, "served_on"), "this day is before the patient's birth", "Correct one of them"
         yield from _pointers(("lines", position, "pointers"), line, len(_list(raw, "diagnoses")))
     yield from _amounts(raw, lines)
+    taken = {"primary"}  # The claim's own payer: a claim to a secondary payer cannot be submitted yet.
+    for position, coverage in enumerate(_list(raw, "other_coverages")):
+        sequence = coverage.get("sequence") if isinstance(coverage, Mapping) else None
+        if isinstance(sequence, str) and sequence in taken:
+            what = "another payer of this claim has this place already; the claim's own payer is the primary one"
+            yield ("other_coverages", position, "sequence"), what, "Give each payer a place of its own"
+        elif isinstance(sequence, str):
+            taken.add(sequence)
     if raw.get("frequency") in ("replacement", "void") and not raw.get("payer_claim_number"):
         fix = "Add the payer's number of the claim that this one replaces or voids"
         yield ("payer_claim_number",), "nobody could tell which claim this is about", fix

@@ -174,16 +174,31 @@ class _Rows:
 
 
 def _records(header: list[str], body: list[tuple[int, list[str]]]) -> Iterator[Source]:
-    joined: dict[tuple[str, ...], _Rows] = {}
+    """Rows joined to records. An empty cell among those that name a record repeats what another of its rows has."""
+    joined: list[tuple[dict[str, str], _Rows]] = []
     for number, row in body:
         named = dict(zip(header, row, strict=False))
-        key = tuple(named.get(name, "") for name in _KEY)
-        if not named.get("client_ref"):
-            key = (*key, str(number))  # A row without a number is a record of its own, and rejected as one.
-        rows = joined.setdefault(key, _Rows(number))
+        key = {name: named[name] for name in _KEY if named.get(name)}
+        rows = next((each for other, each in reversed(joined) if _same(key, other)), None)
+        if rows is None:
+            if joined and "client_ref" not in key:
+                what = f"row {number} has no client_ref: it may be a line of this record, which is not taken without it"
+                place = f"row {joined[-1][1].first}"
+                joined[-1][1].findings.append(finding("csv", place, what, f"Write the client_ref into row {number}"))
+            rows = _Rows(number)
+            joined.append((key, rows))
+        else:
+            next(other for other, each in joined if each is rows).update(key)
         rows.add(number, header, row)
-    for rows in joined.values():
+    for _, rows in joined:
         yield rows.source()
+
+
+def _same(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether two rows are of one record: the same client_ref, and nothing that says otherwise."""
+    if "client_ref" not in one or one["client_ref"] != other.get("client_ref"):
+        return False
+    return all(other.get(name, value) == value for name, value in one.items())
 
 
 def _put(record: dict[str, Any], path: JsonPath, value: Any) -> None:

@@ -26,7 +26,11 @@ def react(house: House, tx: Transaction, document: Document, place: Position, re
     plb = tuple(replace(each, reason=code(each.reason)) for each in remittance.provider_adjustments)
     remittance = replace(remittance, provider_adjustments=plb)  # The reason names an account.
     known = _claims(tx, document.partner, remittance)
+    owners = {(each.organisation, each.clinic) for each in known.values()}
+    organisations = {organisation for organisation, _ in owners}
     stored, new = tx.remittances.add(
+        organisation=next(iter(organisations)) if len(organisations) == 1 else "",
+        clinic=next(iter(owners))[1] if len(owners) == 1 else "",
         payer_id=remittance.payer_id,
         check_number=remittance.check_number,
         paid_on=remittance.paid_on,

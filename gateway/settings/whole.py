@@ -23,6 +23,7 @@ from gateway.settings.words import mistakes
 
 RULE = "settings"
 CONFIG_VARIABLE = "GATEWAY_CONFIG"
+PARTNERS = "../trading_partners"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -104,9 +105,11 @@ class _Loading:
     def settings(self) -> Settings:
         name = self._file.name
         read = self._read(self._file, name)
-        document = read or {}
+        # A file that cannot be read hides no mistakes of the others: they are looked for where they usually lie.
+        usual = {"partners": PARTNERS} if (self._file.parent / PARTNERS).is_dir() else {}
+        document = read if read is not None else usual
         gateway = self._valid(GatewayFile, name, document, self._base) if read is not None else None
-        self._tell(agreement.organisation_mistakes(name, document))
+        self._tell(agreement.organisation_mistakes(name, read or {}))
         problem = gateway.database.problem() if gateway and gateway.database else ""
         if problem:
             self._find(name, ("database",), problem, "Put the database's URL there, or leave the key out for SQLite")
