@@ -380,3 +380,71 @@ def test_the_window_that_the_payer_states_is_the_buckets(stage: Stage) -> None:
     with stage.reading() as tx:
         (bucket,) = [each for each in tx.books.buckets(stage.request().id) if each.quantity_source != "memo"]
     assert (bucket.starts_on, bucket.ends_on) == (date(2026, 3, 5), date(2026, 4, 5))
+
+
+# Several patients in one response.
+
+
+def _event(stage: Stage, number: int, **changed: Any) -> Any:
+    """One patient's event as a payer sends it, echoing that patient's own trace."""
+    (event,) = decision_on(stage.request(number), **changed).events
+    return event
+
+
+def _two(stage: Stage) -> None:
+    stage.submit(request_json(1), request_json(2))
+    stage.work()
+
+
+def test_each_event_meets_the_request_that_its_own_trace_names(stage: Stage) -> None:
+    _two(stage)
+    denied = _event(stage, 1, review=Review(code="A3", reasons=("0F",)))
+    certified = _event(stage, 2, review=Review(code="A1", number="CERT0002"), delivery=TWELVE)
+    stage.arrive(stage.says(replace(decision_on(stage.request(1)), events=(denied, certified))))
+    assert (stage.request(1).state, stage.request(2).state) == ("not_certified", "certified")
+    assert stage.units(1).get("available", 0) == 0
+    assert stage.units(2)["available"] == 12
+    assert stage.balanced()
+
+
+@pytest.mark.parametrize("traces", ["a stranger's", "two patients'", "none"])
+def test_an_event_that_names_no_one_of_ours_or_two_takes_no_effect(stage: Stage, traces: str) -> None:
+    _two(stage)
+    ours = _event(stage, 1, review=A1, delivery=TWELVE)
+    numbers = {
+        "a stranger's": ("NOBODYSTRACE",),
+        "two patients'": (stage.request(1).request.trace, stage.request(2).request.trace),
+        "none": (),
+    }[traces]
+    stray = replace(
+        _event(stage, 2, review=Review(code="A1", number="CERT0009"), delivery=TWELVE),
+        traces=tuple(Trace(type="2", number=each, assigner="9SIMULATED") for each in numbers),
+    )
+    stage.arrive(stage.says(replace(decision_on(stage.request(1)), events=(ours, stray))))
+    assert stage.request(1).state == "certified"
+    assert stage.units(1)["available"] == 12
+    assert stage.request(2).state == "sent"
+    assert len(stage.tasks("unmatched")) == 1
+
+
+@on_sqlite
+def test_an_answer_that_names_another_patient_takes_no_effect(stage: Stage) -> None:
+    _sent(stage)
+    answer = decision_on(stage.request(), review=A1, delivery=TWELVE)
+    assert answer.subscriber is not None
+    other = replace(answer.subscriber, member_id="OTHER-9", person=replace(answer.subscriber.person, last="STRANGER"))
+    stage.arrive(stage.says(replace(answer, subscriber=other)))
+    assert stage.request().state == "sent"
+    (task,) = stage.tasks("decision")
+    assert "another patient" in task.reason
+    assert "STRANGER" not in task.reason
+
+
+@on_sqlite
+def test_a_request_that_a_999_refused_is_not_asked_for_again_once_it_is_certified(stage: Stage) -> None:
+    _sent(stage)
+    stage.arrive(stage.acknowledged(stage.request().id, "R"))
+    assert stage.tasks("rejected")
+    stage.arrive(stage.decided(review=A1, delivery=TWELVE))
+    assert stage.request().state == "certified"
+    assert not stage.tasks("rejected")

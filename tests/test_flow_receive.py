@@ -511,3 +511,30 @@ def test_a_document_that_is_read_twice_counts_once(stage: Stage) -> None:
     assert not worker.run(stage.house, first)
     assert stage.units() == {"available": 12}
     assert stage.steps(stage.request().id).count("decision.received") == 1
+
+
+@pytest.mark.parametrize("by", ["999", "TA1"])
+def test_a_claim_in_adjudication_is_not_undone_by_a_late_999_or_ta1(stage: Stage, by: str) -> None:
+    stage.certified()
+    claim = stage.billed()
+    stage.arrive(stage.acknowledged(claim.id), stage.received())
+    before = (stage.units(), stage.money())
+    stage.arrive(
+        stage.acknowledged(claim.id, "R") if by == "999" else stage.says(ta1=[stage.ta1(claim.id, "R", "006")])
+    )
+    assert stage.claim().state == "received"
+    assert (stage.units(), stage.money()) == before
+    (task,) = stage.tasks("unclear")
+    assert "do not send it again" in task.fix
+    assert not stage.tasks("rejected")
+
+
+def test_a_paid_claim_is_not_asked_for_again(stage: Stage) -> None:
+    stage.certified()
+    claim = stage.billed()
+    stage.arrive(stage.received(category="A3", status="21", action="U"))
+    assert stage.tasks("rejected")
+    stage.arrive(stage.paid(payment(claim)))
+    assert stage.claim().state == "paid"
+    assert not stage.tasks("rejected")
+    assert stage.balanced()

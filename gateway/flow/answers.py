@@ -140,6 +140,9 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
     state = State(case(tx, subject).state)
     if state not in (*UNANSWERED, State.RECEIVED):
         return
+    if state is State.RECEIVED and answer.source != "277CA":
+        _contradicts(tx, document, subject, answer)
+        return
     if answer.verdict is Verdict.REJECTED:
         move(tx, subject, State.REJECTED, reason=f"{answer.source}: {', '.join(codes)}")
         if subject.startswith(CLAIM_PREFIX):
@@ -156,6 +159,20 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
         fix="Correct the record and submit it again under a new number of yours"
         if answer.verdict is Verdict.REJECTED
         else "Ask the partner what became of it",
+    )
+
+
+def _contradicts(tx: Transaction, document: Document, subject: str, answer: Answer) -> None:
+    """A TA1 or 999 against a claim that a 277CA took into adjudication: released and sent again, it would be billed
+    twice. A person asks; nothing moves."""
+    tx.events.add(subject, "answer.without_effect", document=document.id, source=answer.source)
+    tx.tasks.open(
+        f"{Verdict.UNKNOWN}:{subject}:{answer.source}",
+        kind="unclear",
+        subject=subject,
+        reason=f"the payer took this claim before, and now the {answer.source} says {answer.verdict}: "
+        f"{_in_words(answer) or 'no reason given'}",
+        fix="Ask the payer which holds; do not send it again before",
     )
 
 

@@ -113,6 +113,14 @@ def hold(tx: Transaction, subject: str, findings: Iterable[Finding], *, document
         )
 
 
+def close_answers(tx: Transaction, subject: str, reason: str) -> None:
+    """What a TA1, 999 or 277CA asked a person for is over: the payer took the case all the same. Left open, it would
+    have it sent a second time."""
+    for kind in ("rejected", "unclear"):
+        for each in tx.tasks.list(subject=subject, kind=kind):
+            tx.tasks.close(each.key, reason)
+
+
 def changed_by(tx: Transaction, request: AuthorizationRequest) -> list[StoredAuthorization]:
     """The same clinic's authorizations of the same patient and payer that an extension, revision or cancellation names
     by the payer's number, or while it was pended by its reference, the oldest first; changes that only echo the

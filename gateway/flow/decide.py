@@ -9,7 +9,17 @@ from dataclasses import replace
 from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, Unit
 from gateway.domain.decision import Decision, EventDecision, Rejection, Review
 from gateway.errors import Finding, Position
-from gateway.flow.cases import AUTHORIZATION_PREFIX, BILLABLE, UNANSWERED, State, changed_by, code, move, subjects_of
+from gateway.flow.cases import (
+    AUTHORIZATION_PREFIX,
+    BILLABLE,
+    UNANSWERED,
+    State,
+    changed_by,
+    close_answers,
+    code,
+    move,
+    subjects_of,
+)
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import wake_claims
@@ -24,6 +34,12 @@ from gateway.store import Document, StoredAuthorization
 _DECIDED_BEFORE = {each.value for each in Step}
 IN_USE = (Account.RESERVED, Account.RENDERED, Account.COMMITTED)
 IN_FORCE = (Account.AVAILABLE, *IN_USE, Account.CONSUMED, Account.EXPIRED, Account.MOVED)
+ECHO = "2"  # TRN01: the trace that we gave, sent back.
+_ANOTHER_PATIENT = Finding(
+    rule="authorization_decision",
+    what="the response carries our trace and another patient: its member id and last name are both others than we sent",
+    fix="Nothing was granted. Ask the payer whose answer it is",
+)
 _CERTIFIED_CANCELLATION = Finding(
     rule="authorization_decision",
     what="the payer certifies a request to cancel: nothing is granted, and nothing was given back",
@@ -43,29 +59,58 @@ _OTHER_SHAPE = Finding(
 
 
 def react(house: House, tx: Transaction, document: Document, place: Position, decision: Decision) -> None:
-    """Lets one 278 response take effect on the authorization that it answers."""
-    subject, matched_on = _answered(tx, document.partner, decision)
-    if subject is None:
-        key = f"unmatched:{document.id}:{place.set}"
-        what = "a 278 response echoes no trace and no reference that we sent to this partner"
-        tx.tasks.open(key, kind="unmatched", subject=document.id, reason=what, fix="Find the request with the payer")
-        tx.events.add(document.id, "decision.unmatched", document=document.id, place=str(place))
-        return
+    """Lets one 278 response take effect: each of its events on the request that the event itself names."""
+    decision = _sound(decision)
+    for number, event in enumerate(decision.events or (EventDecision(),), 1):
+        subject, matched_on = _answered(tx, document.partner, decision, event)
+        if subject is None:
+            _unmatched(tx, document, place, number)
+        else:
+            _decide(house, tx, document, subject, decision, event, matched_on)
+
+
+def _unmatched(tx: Transaction, document: Document, place: Position, number: int) -> None:
+    key = f"unmatched:{document.id}:{place.set}:{number}"
+    what = f"{place}: event {number} of a 278 response names none of our requests to this partner, or more than one"
+    tx.tasks.open(key, kind="unmatched", subject=document.id, reason=what, fix="Find the request with the payer")
+    tx.events.add(document.id, "decision.unmatched", document=document.id, place=str(place))
+
+
+def _decide(
+    house: House,
+    tx: Transaction,
+    document: Document,
+    subject: str,
+    decision: Decision,
+    event: EventDecision,
+    matched_on: str,
+) -> None:
     stored = tx.authorizations.get(subject, lock=True)
     tx.documents.link(document.id, stored.organisation, stored.clinic)
+    if _names_another(decision, stored.request):
+        tx.events.add(subject, "decision.without_effect", document=document.id, state="")
+        _task(tx, document, subject, _ANOTHER_PATIENT)
+        return
     close_expectation(tx, subject, "278")
-    decision = _sound(decision)
-    reading = house.settings.policy(stored.request.payer.id).hsd
     above = decision.rejections
-    before = _granted_before(tx, stored.request)
     if above:
         _take_effect(tx, document, subject, EventDecision(rejections=above), refusal(above), matched_on)
         return
-    for event in decision.events or (EventDecision(),):
-        granted = grants(event, stored.request, hsd_reading=reading, granted_before=before)
-        if stored.request.kind is Kind.CANCEL and granted.state in GRANTING:
-            granted = Granted(grants=(), state=Step.UNKNOWN, tasks=(_CERTIFIED_CANCELLATION,))
-        _take_effect(tx, document, subject, event, granted, matched_on)
+    reading = house.settings.policy(stored.request.payer.id).hsd
+    before = _granted_before(tx, stored.request)
+    granted = grants(event, stored.request, hsd_reading=reading, granted_before=before)
+    if stored.request.kind is Kind.CANCEL and granted.state in GRANTING:
+        granted = Granted(grants=(), state=Step.UNKNOWN, tasks=(_CERTIFIED_CANCELLATION,))
+    _take_effect(tx, document, subject, event, granted, matched_on)
+
+
+def _names_another(decision: Decision, request: AuthorizationRequest) -> bool:
+    """Whether the response is about other people than the request: payers mend a member id or a name, never both."""
+    named, asked = decision.subscriber, request.subscriber
+    if named is None or not named.member_id or not named.person.last:
+        return False
+    other_id = named.member_id.strip().casefold() != asked.member_id.strip().casefold()
+    return other_id and named.person.last.strip().casefold() != asked.person.last.strip().casefold()
 
 
 def _sound(decision: Decision) -> Decision:
@@ -93,16 +138,24 @@ def _rejections(rejections: tuple[Rejection, ...]) -> tuple[Rejection, ...]:
     return tuple(replace(each, reason=code(each.reason), follow_up=code(each.follow_up)) for each in rejections)
 
 
-def _answered(tx: Transaction, partner: str, decision: Decision) -> tuple[str | None, str]:
-    """Our trace first (TRN02, echoed as TRN*2), then our reference (BHT03)."""
-    traces = [trace.number for event in decision.events for trace in event.traces]
-    traces += [trace.number for event in decision.events for line in event.lines for trace in line.traces]
-    for kind, values in (("trn02", traces), ("bht03", [decision.reference])):
-        for value in values:
-            for subject in subjects_of(tx, kind, value, partner):
-                if subject.startswith(AUTHORIZATION_PREFIX):
-                    return subject, kind
-    return None, ""
+def _answered(tx: Transaction, partner: str, decision: Decision, event: EventDecision) -> tuple[str | None, str]:
+    """The request that an event answers: by the traces of the event and its lines (TRN02), which must agree.
+
+    Our reference (BHT03) counts only for a single event that echoes no trace: it names a request, not an event of it.
+    """
+    traces = [*event.traces, *(trace for line in event.lines for trace in line.traces)]
+    by_trace = {each for trace in traces for each in _requests(tx, "trn02", trace.number, partner)}
+    if by_trace:
+        return (by_trace.pop(), "trn02") if len(by_trace) == 1 else (None, "")
+    echoes = any(trace.type == ECHO for trace in traces)
+    by_reference = _requests(tx, "bht03", decision.reference, partner)
+    if echoes or len(decision.events) > 1 or len(by_reference) != 1:
+        return None, ""
+    return by_reference[0], "bht03"
+
+
+def _requests(tx: Transaction, kind: str, value: str, partner: str) -> list[str]:
+    return [each for each in subjects_of(tx, kind, value, partner) if each.startswith(AUTHORIZATION_PREFIX)]
 
 
 def _take_effect(
@@ -135,6 +188,8 @@ def _take_effect(
         for each in against:
             _task(tx, document, subject, each)
         return
+    if granted.state in GRANTING:
+        close_answers(tx, subject, "the payer has certified it")
     for task in granted.tasks:
         _task(tx, document, subject, task)
     tx.authorizations.update(

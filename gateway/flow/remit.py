@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gateway.domain.remittance import Adjustment, ClaimPayment, Remittance
 from gateway.errors import Finding, Position, Severity
-from gateway.flow.cases import CLAIM_PREFIX, State, code, subjects_of
+from gateway.flow.cases import CLAIM_PREFIX, State, close_answers, code, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.returning import held, shared_visits
@@ -174,6 +174,7 @@ def _payment(
     state = _state(payment, table)
     tx.claims.update(claim, state=state, payer_claim_number=payment.payer_claim_number or stored.payer_claim_number)
     close_expectation(tx, claim, "835")
+    close_answers(tx, claim, "the payer has adjudicated it")
     for kind, value in (("payer_claim_number", payment.payer_claim_number), ("check", remittance.check_number)):
         tx.identifiers.add(claim, kind, value, partner=document.partner, document=document.id)
     tx.events.add(
