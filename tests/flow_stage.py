@@ -271,19 +271,19 @@ class Stage:
 
     # The far side.
 
-    def envelope(self, *, usage: str = "T") -> InterchangeHeader:
+    def envelope(self, *, usage: str = "T", receiver: str = "NORTHSIDE") -> InterchangeHeader:
         self.numbers += 1
         return InterchangeHeader(
             sender_qualifier="ZZ",
             sender="SIMCLEAR",
             receiver_qualifier="ZZ",
-            receiver="NORTHSIDE",
+            receiver=receiver,
             created=datetime(2026, 3, 2, 16, 0),
             control_number=f"{self.numbers:09}",
             usage=usage,
         )
 
-    def says(self, *records: Any, ta1: Iterable[Segment] = (), usage: str = "T") -> bytes:
+    def says(self, *records: Any, ta1: Iterable[Segment] = (), usage: str = "T", receiver: str = "NORTHSIDE") -> bytes:
         """One interchange of the far side: each record a group with one set, TA1 before them."""
         groups = []
         for number, record in enumerate(records, 1):
@@ -298,7 +298,7 @@ class Stage:
             )
             segments = tuple(maps.load(name).build(record))
             groups.append((header, [SetBody(type=set_type, control_number="0001", version=version, segments=segments)]))
-        return wrap(self.envelope(usage=usage), groups, tuple(ta1))
+        return wrap(self.envelope(usage=usage, receiver=receiver), groups, tuple(ta1))
 
     def numbers_of(self, subject: str) -> dict[str, list[str]]:
         """Every number of a subject by kind, in the order they were given."""

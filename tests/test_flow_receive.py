@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import PARTNER, Stage, claim_status, decision_on, on_sqlite, on_stage, payment, request_json
+from flow_stage import PARTNER, Stage, claim_status, decision_on, on_sqlite, on_stage, payment, remitted, request_json
 
 from gateway import logs
 from gateway.domain import answer, decision
@@ -538,3 +538,35 @@ def test_a_paid_claim_is_not_asked_for_again(stage: Stage) -> None:
     assert stage.claim().state == "paid"
     assert not stage.tasks("rejected")
     assert stage.balanced()
+
+
+def test_what_is_addressed_to_another_posts_nothing(stage: Stage) -> None:
+    claim = stage.billed()
+    before = (stage.units(), stage.money())
+    for record in (remitted(payment(claim)), decision_on(stage.request(), review=A1)):
+        stage.arrive(stage.says(record, receiver="OTHERCLINIC"))
+    assert (stage.units(), stage.money(), stage.claim().state) == (*before, "sent")
+    assert len(stage.tasks("unread")) == 2
+    assert all("another receiver" in each.reason for each in stage.tasks("unread"))
+
+
+@on_sqlite
+def test_rubbish_of_any_length_is_told_a_few_times_and_counted(stage: Stage, request: pytest.FixtureRequest) -> None:
+    whole = stage.says(*())
+    junk = b"".join(b"QZ*%d~" % number for number in range(2000))
+    head, tail = whole[: whole.index(b"IEA")], whole[whole.index(b"IEA") :]
+    request.addfinalizer(lambda: logs.configure(json=False))
+    written = io.StringIO()
+    logs.configure("info", stream=written)
+    (document,) = stage.arrive(head + junk + tail)
+    assert 1 <= written.getvalue().count("finding.raised") <= 25
+    with stage.reading() as tx:
+        kept = tx.documents.get(document)
+    assert len(list(receiving.read_document(stage.house, kept))) <= 25
+
+
+@on_sqlite
+def test_what_cannot_be_read_is_told_once(stage: Stage) -> None:
+    stage.arrive(bytes(range(256)) * 80)
+    (task,) = stage.tasks("unread")
+    assert "nothing in the file" not in task.reason

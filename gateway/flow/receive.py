@@ -4,6 +4,7 @@ Reading is pure and comes first; all reactions of a document commit with the job
 its reason while the others of the same document go on, and its bytes are kept either way.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.errors import Finding, GatewayError, Position, Severity
 from gateway.flow import answers, decide, remit
 from gateway.flow.cases import code
 from gateway.flow.house import House, Transaction
+from gateway.settings import Partner
 from gateway.store import Document, Job
 from gateway.translate import maps
 from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment
@@ -23,6 +25,7 @@ from gateway.x12.validate import Examined, examine
 
 log = logs.get()
 CHUNK = 256 * 1024
+ALIKE_MAX = 20  # findings of one rule about one document that are told one by one
 
 MAPS = {
     "278.5010.X217.response.xml": "278_response",
@@ -40,7 +43,7 @@ class Received:
     place: Position
     record: Any = None
     findings: tuple[Finding, ...] = ()
-    usage: str = ""
+    header: InterchangeHeader | None = None
 
 
 # SE missing, its count wrong, or its number another set's (X12.6): segments may be lost.
@@ -69,10 +72,9 @@ def receive(house: House, job: Job) -> None:
     with house.reading() as tx:
         document = tx.documents.get(job.payload["document"])
     read = list(read_document(house, document))
-    for finding in (found for each in read for found in each.findings):
-        log.info("finding.raised", document=document.id, rule=finding.rule, place=str(finding.where))
-    usage = house.partner(document.partner).usage
-    blocked = {index: found for index, each in enumerate(read) if (found := _blocked(each, usage))}
+    _log_findings(document, read)
+    partner = house.partner(document.partner)
+    blocked = {index: found for index, each in enumerate(read) if (found := _blocked(each, partner))}
     while True:  # Ends: each turn finds one more that has no effect.
         try:
             _take_effect(house, job, document, read, blocked)
@@ -80,6 +82,18 @@ def receive(house: House, job: Job) -> None:
         except _NoEffect as error:
             blocked[error.index] = error.finding
     log.info("document.read", document=document.id, partner=document.partner, records=len(read), waiting=len(blocked))
+
+
+def _log_findings(document: Document, read: Sequence[Received]) -> None:
+    """The first of each rule with their places, and then how many: rubbish has no end."""
+    counts: Counter[str] = Counter()
+    for finding in (found for each in read for found in each.findings):
+        counts[finding.rule] += 1
+        if counts[finding.rule] <= ALIKE_MAX:
+            log.info("finding.raised", document=document.id, rule=finding.rule, place=str(finding.where))
+    for rule, count in counts.items():
+        if count > ALIKE_MAX:
+            log.info("findings.counted", document=document.id, rule=rule, count=count)
 
 
 class _NoEffect(Exception):
@@ -126,22 +140,27 @@ def read_document(house: House, document: Document) -> Iterator[Received]:
 
     Raises what may pass by itself, such as a payload folder that is out of reach.
     """
-    interchange, usage, parts = "", "", 0
+    interchange, header, parts = "", None, 0
+    alike: Counter[str] = Counter()
     with house.store.payloads.open(document.payload) as stream:
         try:
             for part in examine(iter(lambda: stream.read(CHUNK), b"")):
                 parts += 1
                 if isinstance(part, InterchangeHeader):
-                    interchange, usage = part.control_number, part.usage
+                    interchange, header = part.control_number, part
                 elif isinstance(part, TechnicalAcknowledgment):
-                    yield Received(place=Position(interchange=interchange, tag="TA1"), record=_ta1(part), usage=usage)
+                    yield Received(place=Position(interchange=interchange, tag="TA1"), record=_ta1(part), header=header)
                 elif isinstance(part, Finding):
+                    alike[part.rule] += 1
+                    if alike[part.rule] > ALIKE_MAX:
+                        continue
                     place = part.where if isinstance(part.where, Position) else Position(interchange=interchange)
-                    yield Received(place=place, findings=(part,), usage=usage)
+                    yield Received(place=place, findings=(part,), header=header)
                 else:
-                    yield _read_set(part, interchange, usage)
+                    yield _read_set(part, interchange, header)
         except Exception as error:
-            yield Received(place=Position(interchange=interchange), findings=(_unreadable(error),), usage=usage)
+            parts += 1
+            yield Received(place=Position(interchange=interchange), findings=(_unreadable(error),), header=header)
     if not parts:
         nothing = Finding(rule="x12.empty", what="there is nothing in the file", fix="Ask the partner to send it again")
         yield Received(place=Position(), findings=(nothing,))
@@ -157,7 +176,7 @@ def _unreadable(error: Exception) -> Finding:
     return Finding(rule="x12.unreadable", what=error.what, fix=error.fix, where=error.where)
 
 
-def _read_set(part: Examined, interchange: str, usage: str) -> Received:
+def _read_set(part: Examined, interchange: str, header: InterchangeHeader | None) -> Received:
     group = part.set.group.control_number if part.set.group else ""
     place = Position(interchange=interchange, group=group, set=part.set.control_number)
     name = MAPS.get(part.guide)
@@ -168,16 +187,16 @@ def _read_set(part: Examined, interchange: str, usage: str) -> Received:
             fix="Ask the partner what it is for",
             where=place,
         )
-        return Received(place=place, findings=(unexpected, *part.findings), usage=usage)
+        return Received(place=place, findings=(unexpected, *part.findings), header=header)
     try:
         record = maps.load(name).read(part.root)
     except GatewayError as error:
         fix = error.fix or "Ask the partner to send it again"
         finding = Finding(rule="wire.read", what=error.what, fix=fix, where=error.where if str(error.where) else place)
-        return Received(place=place, findings=(finding, *part.findings), usage=usage)
+        return Received(place=place, findings=(finding, *part.findings), header=header)
     except Exception as error:
-        return Received(place=place, findings=(_unreadable(error), *part.findings), usage=usage)
-    return Received(place=place, record=record, findings=part.findings, usage=usage)
+        return Received(place=place, findings=(_unreadable(error), *part.findings), header=header)
+    return Received(place=place, record=record, findings=part.findings, header=header)
 
 
 def _ta1(part: TechnicalAcknowledgment) -> InterchangeAcknowledgment:
@@ -190,20 +209,29 @@ def _ta1(part: TechnicalAcknowledgment) -> InterchangeAcknowledgment:
     )
 
 
-def _blocked(received: Received, wanted: str) -> Finding | None:
+def _blocked(received: Received, partner: Partner) -> Finding | None:
     """Why nothing may come of it. A guide's faults do not block what its map could read: real files have them.
 
     A set that is not whole does: half an 835 would take the place of the whole one that comes after it.
     """
-    if received.usage and received.usage != wanted:
+    header = received.header
+    where = Position(interchange=received.place.interchange)
+    if header is not None and header.usage != partner.usage:
         return Finding(
             rule="x12.usage",
-            what=f"ISA15 is {received.usage}, and this partner's stage wants {wanted}",
+            what=f"ISA15 is {code(header.usage)}, and this partner's stage wants {partner.usage}",
             fix="Nothing was posted. Tell the partner, or correct the stage in its file",
-            where=Position(interchange=received.place.interchange),
+            where=where,
         )
     if received.record is None:
         return next((each for each in received.findings if each.severity is Severity.BLOCK), None)
+    if header is not None and partner.envelope.check_receiver and header.receiver.strip() != partner.envelope.sender:
+        return Finding(
+            rule="x12.receiver",
+            what="ISA08 names another receiver than us",
+            fix="Nothing was posted. Tell the partner; where it always writes that, set check_receiver = false",
+            where=where,
+        )
     return next((each for each in received.findings if each.rule in NOT_WHOLE), None)
 
 

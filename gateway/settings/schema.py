@@ -229,7 +229,10 @@ class Delimiters(Section):
 
 
 class Envelope(Section):
-    """ISA05 to ISA08, GS02 and GS03, ISA14. The group's ids are those of the interchange where they are left out."""
+    """ISA05 to ISA08, GS02 and GS03, ISA14. The group's ids are those of the interchange where they are left out.
+
+    ``check_receiver`` wants ISA08 of what comes in to be ``sender``; false for a partner that writes other ids there.
+    """
 
     sender_qualifier: Qualifier = "ZZ"
     sender: EnvelopeId
@@ -239,6 +242,7 @@ class Envelope(Section):
     gs_receiver: EnvelopeId | Literal[""] = ""
     delimiters: Delimiters = Delimiters()
     acknowledgment_requested: Flag = False
+    check_receiver: Flag = True
 
     def model_post_init(self, context: Any, /) -> None:
         # The group's ids fall back here, so that nobody who builds a group has to know that they may.
