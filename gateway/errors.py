@@ -73,6 +73,8 @@ class Finding:
     source: str = ""
     prevents: str = ""
     codes: Mapping[str, str] | None = None
+    snip: int = 0  # WEDI SNIP type of the check, 1 to 5 or 7; 0 where it is none of a standard's
+    field: str = ""  # the record's field that the place was built from, such as claims[0].lines[1].charge
 
     def __str__(self) -> str:
         return f"{self.reason}. {self.fix}"
@@ -92,11 +94,13 @@ class Finding:
             "fix": self.fix,
             "source": self.source,
             "prevents": self.prevents,
+            "snip": self.snip,
+            "field": self.field,
             "codes": dict(self.codes or {}),
         }
         if isinstance(self.where, Position):
             shown["position"] = {key: value for key, value in asdict(self.where).items() if value not in ("", 0, -1)}
-        return {key: value for key, value in shown.items() if value not in ("", {})}
+        return {key: value for key, value in shown.items() if value not in ("", 0, {})}
 
 
 class GatewayError(Exception):

@@ -11,9 +11,8 @@ from typing import Any
 from gateway.errors import Finding, Position, Severity
 from gateway.settings import Partner
 from gateway.translate import maps
-from gateway.x12.codec import Delimiters
 from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, wrap
-from gateway.x12.tree import Segment
+from gateway.x12.tree import Delimiters, Segment
 from gateway.x12.validate import Examined, examine
 
 

@@ -8,10 +8,9 @@ read as Latin-1, so that every byte is readable. It is written as UTF-8. Offsets
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12.tree import Segment
+from gateway.x12.tree import Delimiters, Segment
 
 SEGMENT_LENGTH_MAX = 65_536  # Bytes; the longest real segment, an HI of twelve composites, stays under 1,000.
 ISA_ELEMENTS = 16
@@ -24,17 +23,6 @@ _ISA_AGAIN = re.compile(rb"[ \t\r\n\x00\x1a]*ISA[^A-Za-z0-9]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _REPETITION_SINCE = "00402"  # ISA11 named the control standards before that version, always "U".
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delimiters:
-    """The characters that part an interchange; "" where there is none. ``line_end`` follows each terminator."""
-
-    element: str = "*"
-    component: str = ":"
-    repetition: str = "^"
-    terminator: str = "~"
-    line_end: str = ""
 
 
 class Reader:
@@ -175,11 +163,7 @@ class Reader:
         if folded:
             text = text.replace("\r", "").replace("\n", "")
         tag, *elements = text.split(marks.element)
-        number = self._count(tag, elements)
-        if tag == "ISA":
-            segment = Segment(tag, tuple(((each,),) for each in elements), number, self._offset + indent)
-        else:
-            segment = Segment(tag, tuple(_split(each, marks) for each in elements), number, self._offset + indent)
+        segment = Segment.from_text(text, marks, self._count(tag, elements), self._offset + indent)
         if indent and raw[:indent].strip(b"\r\n"):
             self._odd("indented", "there are blanks before a segment", segment)
         if folded:
@@ -291,16 +275,6 @@ def _sniff(head: bytes, *, last: bool) -> Delimiters | str | None:
         terminator=terminator.decode(),
         line_end=line_end.decode(),
     )
-
-
-def _split(element: str, marks: Delimiters) -> tuple[tuple[str, ...], ...]:
-    if marks.repetition and marks.repetition in element:
-        return tuple(_components(each, marks) for each in element.split(marks.repetition))
-    return (_components(element, marks),)
-
-
-def _components(text: str, marks: Delimiters) -> tuple[str, ...]:
-    return tuple(text.split(marks.component)) if marks.component else (text,)
 
 
 def write(segments: Iterable[Segment], delimiters: Delimiters) -> bytes:

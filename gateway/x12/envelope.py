@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12.codec import Delimiters, Reader, sound_tag, write
-from gateway.x12.tree import Segment, segment
+from gateway.x12.codec import Reader, sound_tag, write
+from gateway.x12.tree import Delimiters, Segment, segment
 
 SOURCE = "X12.5, X12.6"
 CONTROL_NUMBER_LENGTH = 9

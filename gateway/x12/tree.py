@@ -6,20 +6,72 @@ from dataclasses import dataclass, field
 Repetitions = tuple[tuple[str, ...], ...]  # An element: its repetitions, each a tuple of components.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delimiters:
+    """The characters that part an interchange; "" where there is none. ``line_end`` follows each terminator."""
+
+    element: str = "*"
+    component: str = ":"
+    repetition: str = "^"
+    terminator: str = "~"
+    line_end: str = ""
+
+
+STANDARD = Delimiters()
+
+
 class Segment:
     """One segment: ``elements[e][r][c]`` is component c of repetition r of element e, all counted from 0.
 
-    ``number`` counts from 1 within the set (ST is 1); ``offset`` is the character at which it starts, -1 if built.
+    ``number`` counts from 1 within the set (ST is 1); ``offset`` is the byte at which it starts, -1 if built.
+    Two segments are equal when tag and elements are. One that was read keeps its text, and is taken apart when asked.
     """
 
-    tag: str
-    elements: tuple[Repetitions, ...] = ()
-    number: int = field(default=0, compare=False)
-    offset: int = field(default=-1, compare=False)
+    __slots__ = ("_elements", "_marks", "_parts", "number", "offset", "tag")
+
+    def __init__(self, tag: str, elements: tuple[Repetitions, ...] = (), number: int = 0, offset: int = -1) -> None:
+        self.tag = tag
+        self.number = number
+        self.offset = offset
+        self._elements: tuple[Repetitions, ...] | None = elements
+        self._parts: list[str] = []
+        self._marks = STANDARD
+
+    @classmethod
+    def from_text(cls, text: str, marks: Delimiters = STANDARD, number: int = 0, offset: int = -1) -> "Segment":
+        """A segment from its text without terminator, as it stands between these delimiters."""
+        one = cls.__new__(cls)
+        one._parts = text.split(marks.element)
+        one.tag = one._parts[0]
+        one.number = number
+        one.offset = offset
+        one._elements = None
+        one._marks = marks
+        return one
+
+    @property
+    def elements(self) -> tuple[Repetitions, ...]:
+        """All of them, taken apart."""
+        if self._elements is None:
+            whole = self.tag == "ISA"  # It names the delimiters.
+            parts = self._parts[1:]
+            self._elements = tuple((((each,),) if whole else _split(each, self._marks)) for each in parts)
+        return self._elements
 
     def at(self, element: int, component: int = 1, repetition: int = 1) -> str:
         """The value at a place counted from 1, as the standard names it; "" where the segment has nothing there."""
+        if self._elements is None:
+            try:
+                text = self._parts[element]
+            except IndexError:
+                return ""
+            marks = self._marks
+            if (
+                component == repetition == 1
+                and (marks.component not in text or not marks.component)
+                and (marks.repetition not in text or not marks.repetition)
+            ):
+                return text
         try:
             return self.elements[element - 1][repetition - 1][component - 1]
         except IndexError:
@@ -38,6 +90,25 @@ class Segment:
             return self.elements[element - 1]
         except IndexError:
             return ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Segment) and self.tag == other.tag and self.elements == other.elements
+
+    def __hash__(self) -> int:
+        return hash((self.tag, self.elements))
+
+    def __repr__(self) -> str:
+        return f"<Segment {self.tag} {self.number}>"
+
+
+def _split(element: str, marks: Delimiters) -> Repetitions:
+    if marks.repetition and marks.repetition in element:
+        return tuple(_components(each, marks) for each in element.split(marks.repetition))
+    return (_components(element, marks),)
+
+
+def _components(text: str, marks: Delimiters) -> tuple[str, ...]:
+    return tuple(text.split(marks.component)) if marks.component else (text,)
 
 
 def segment(tag: str, *elements: str | tuple[str, ...]) -> Segment:
