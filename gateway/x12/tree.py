@@ -18,35 +18,52 @@ class Delimiters:
 
 
 STANDARD = Delimiters()
+UNDIVIDED = Delimiters(component="", repetition="")
+INNER = Delimiters(component="\x1f", repetition="\x1d")  # Control characters, which no value may hold.
+_new = object.__new__
 
 
 class Segment:
     """One segment: ``elements[e][r][c]`` is component c of repetition r of element e, all counted from 0.
 
     ``number`` counts from 1 within the set (ST is 1); ``offset`` is the byte at which it starts, -1 if built.
-    Two segments are equal when tag and elements are. One that was read keeps its text, and is taken apart when asked.
+    Two segments are equal when tag and elements are. One that was read keeps its text, and is taken apart when asked:
+    ``parts`` are the texts between element separators, the tag first, and ``marks`` parts these further. ``parts`` is
+    empty where the segment was given by its elements; ``cut`` fills it.
     """
 
-    __slots__ = ("_elements", "_marks", "_parts", "number", "offset", "tag")
+    __slots__ = ("_elements", "marks", "number", "offset", "parts", "tag")
 
     def __init__(self, tag: str, elements: tuple[Repetitions, ...] = (), number: int = 0, offset: int = -1) -> None:
         self.tag = tag
         self.number = number
         self.offset = offset
         self._elements: tuple[Repetitions, ...] | None = elements
-        self._parts: list[str] = []
-        self._marks = STANDARD
+        self.parts: list[str] = []
+        self.marks = STANDARD
 
     @classmethod
     def from_text(cls, text: str, marks: Delimiters = STANDARD, number: int = 0, offset: int = -1) -> "Segment":
         """A segment from its text without terminator, as it stands between these delimiters."""
-        one = cls.__new__(cls)
-        one._parts = text.split(marks.element)
-        one.tag = one._parts[0]
+        one = _new(cls)
+        one.parts = parts = text.split(marks.element)
+        one.tag = parts[0]
         one.number = number
         one.offset = offset
         one._elements = None
-        one._marks = marks
+        one.marks = marks
+        return one
+
+    @classmethod
+    def plain(cls, parts: list[str]) -> "Segment":
+        """A segment to be written: tag and elements, each of them one value; the list is kept, not copied."""
+        one = _new(cls)
+        one.parts = parts
+        one.tag = parts[0]
+        one.number = 0
+        one.offset = -1
+        one._elements = None
+        one.marks = UNDIVIDED
         return one
 
     @property
@@ -54,18 +71,26 @@ class Segment:
         """All of them, taken apart."""
         if self._elements is None:
             whole = self.tag == "ISA"  # It names the delimiters.
-            parts = self._parts[1:]
-            self._elements = tuple((((each,),) if whole else _split(each, self._marks)) for each in parts)
+            parts = self.parts[1:]
+            self._elements = tuple((((each,),) if whole else _split(each, self.marks)) for each in parts)
         return self._elements
+
+    def cut(self) -> list[str]:
+        """``parts``, also of a segment that was given by its elements: it gets marks that no text can hold."""
+        if not self.parts:
+            marks = self.marks = INNER
+            joined = (marks.repetition.join(map(marks.component.join, each)) for each in self.elements)
+            self.parts = [self.tag, *joined]
+        return self.parts
 
     def at(self, element: int, component: int = 1, repetition: int = 1) -> str:
         """The value at a place counted from 1, as the standard names it; "" where the segment has nothing there."""
         if self._elements is None:
             try:
-                text = self._parts[element]
+                text = self.parts[element]
             except IndexError:
                 return ""
-            marks = self._marks
+            marks = self.marks
             if (
                 component == repetition == 1
                 and (marks.component not in text or not marks.component)
