@@ -326,7 +326,7 @@ WRONG_ENVELOPES = {
     "SE02": (b"SE*2*0001", b"SE*2*0002", ["set.control_numbers SE02"], {"IK502": "3"}),
     "no SE": (b"SE*2*0001~", b"", ["set.trailer_missing SE"], {"IK502": "2"}),
     "ST02": (b"*0001", b"*1", ["set.control_number ST02"], {"IK502": "7"}),
-    "GE01": (b"GE*1*", b"GE*2*", ["group.count GE01"], {"AK905": "5"}),
+    "GE01": (b"GE*1*", b"GE*2*", ["group.count GE01"], {"AK905": "5", "AK902": "2"}),
     "GE02": (b"GE*1*1", b"GE*1*7", ["group.control_numbers GE02"], {"AK905": "4"}),
     "no GE": (b"GE*1*1~", b"", ["group.trailer_missing"], {"AK905": "3"}),
     "IEA01": (b"IEA*1*", b"IEA*0*", ["interchange.count IEA01"], {"TA105": "021"}),

@@ -198,8 +198,9 @@ class Opener:
         **codes: str,
     ) -> Finding:
         where = self._at(one, element)
+        known = {name: code for name, code in codes.items() if code}
         return Finding(
-            rule=rule, what=what, fix=fix, where=where, severity=severity, source=SOURCE, codes=codes or None
+            rule=rule, what=what, fix=fix, where=where, severity=severity, source=SOURCE, codes=known or None
         )
 
     def _isa(self, isa: Segment, delimiters: Delimiters) -> Iterator[Part]:
@@ -331,7 +332,9 @@ class Opener:
         else:
             if _number(ge.at(1)) != self._sets:
                 what = f"GE01 does not count the sets: there are {self._sets}"
-                yield self._finding("x12.group.count", what, f"Send GE01 as {self._sets}", ge, 1, AK905="5")
+                said = ge.at(1) if _number(ge.at(1)) >= 0 else ""
+                fix = f"Send GE01 as {self._sets}"
+                yield self._finding("x12.group.count", what, fix, ge, 1, AK905="5", AK902=said)
             if not _same_number(ge.at(2), group.control_number):
                 what = "GE02 differs from GS06"
                 yield self._finding("x12.group.control_numbers", what, "Send the same number in both", ge, 2, AK905="4")
