@@ -116,6 +116,24 @@ def test_a_loop_moves_into_another() -> None:
     assert moved.children == _root().loop_at("2000B").children  # type: ignore[union-attr]
 
 
+def test_a_loop_moves_behind_what_stands_beside_it() -> None:
+    root = _root()
+    root.children.reverse()
+    for place, child in enumerate(root.children):
+        child.position = place
+    move = {"at": "2000B", "into": "2000A", "why": "w", "source": "s"}
+    back = move | {"at": "2000A/2000B", "into": "2000A"}
+    assert overlay.apply(root, {"corrections": [move]}) == ()
+    assert "the loop stands there already" in overlay.apply(root, {"corrections": [back]})[0].reason
+    outer = root.loop_at("2000A")
+    assert outer is not None
+    outer.children.reverse()
+    outer.children[0].position = 1
+    assert overlay.apply(root, {"corrections": [back]}) == ()
+    assert [each.position for each in outer.children] == [1, 1, 1, 2]
+    assert outer.children[-1] is root.loop_at("2000A/2000B")
+
+
 def test_a_segment_is_added_behind_the_others() -> None:
     count = {"name": "count", "usage": "R", "data_element": "96", "type": "N0", "shortest": 1, "longest": 10}
     root, mistakes = _applied(at="SE", add={"name": "trailer", "usage": "R", "elements": [count]})
@@ -234,6 +252,9 @@ def test_a_line_has_two_kinds_of_pwk() -> None:
 def test_claim_status_levels_stand_below_each_other() -> None:
     root = _corrected(STATUS)
     assert root.loop_at("2000A/2000B/2000C/2000D/2000E/2200E/2220E") is not None
+    outer = root.loop_at("2000A")
+    assert outer is not None
+    assert [each.position for each in outer.children] == [1, 2, 3]
     assert [each.id for each in root.children if isinstance(each, LoopNode)] == ["2000A"]
     assert isinstance(root.children[-1], SegmentNode)
     assert root.children[-1].tag == "SE"

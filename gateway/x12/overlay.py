@@ -264,17 +264,19 @@ def _length(name: str) -> Callable[[LoopNode, _Spot, Any], None]:
 
 
 def _into(root: LoopNode, spot: _Spot, value: Any) -> None:
-    """Puts a loop into another one, behind what that one holds."""
+    """Puts a loop into another one, or where it stands already, behind what that one holds."""
     loop, around = spot.node, spot.around
     target = root.loop_at(value) if isinstance(value, str) and _LOOP.fullmatch(value) else None
     if not isinstance(loop, LoopNode) or around is None:
         raise _Wrong("into is for loops")
     if target is None or target is loop or any(each is target for _, each, _ in loop.walk()):
         raise _Wrong(f"the guide has no loop {value} outside of this one")
-    if target is around:
+    others = [each for each in target.children if each is not loop]
+    last = 1 + max(each.position for each in others)
+    if target is around and loop.position >= last:
         raise _Wrong("into changes nothing: the loop stands there already")
     around.children = [each for each in around.children if each is not loop]
-    loop.position = 1 + max(each.position for each in target.children)
+    loop.position = last
     target.children.append(loop)
 
 
@@ -310,7 +312,7 @@ def _is_pattern(text: str) -> bool:
 CHANGES: Mapping[str, Callable[[LoopNode, _Spot, Any], None]] = {
     "usage": _usage,  # R required, S situational, N not used
     "repeat": _repeat,  # at most so often
-    "into": _into,  # a loop stands in this one
+    "into": _into,  # a loop stands in this one, behind what it holds
     "key": _key,  # the elements whose codes tell a segment from its namesakes
     "codes": _codes_are,  # only these
     "allow": _allow,  # these too
