@@ -388,6 +388,23 @@ def test_a_bad_set_is_rejected_by_the_999_and_by_nothing_else(document: str, exp
     assert [each["did"] for each in deeds(bench)] == ["taken", "set_rejected"]
 
 
+TA1 = "TA1*000000001*260101*1200*R*023~"
+GROUP_ACKNOWLEDGMENT = "ST*999*0001*005010X231A1~AK1*HI*1*005010X217~AK9*R*1*1*0~SE*4*0001~"
+
+
+def test_what_only_acknowledges_is_archived_and_brings_nothing_about(bench: Bench) -> None:
+    alone = interchange(1)
+    technical = alone.replace("IEA*", f"{TA1}IEA*")
+    answers = interchange(2, group("FA", "005010X231A1", GROUP_ACKNOWLEDGMENT), acknowledge=1)
+    for each in (technical, answers, answers.replace("IEA*1", "IEA*7")):
+        assert bench.send(each) == {}
+    assert [each["did"] for each in deeds(bench)] == ["acknowledged"] * 3
+    assert len([*(bench.folder / "archive").iterdir()]) == 3
+    beside = group("FA", "005010X231A1", GROUP_ACKNOWLEDGMENT)
+    files = bench.send(interchange(3, beside, group("HI", "005010X217", request("A1-PAID-0001"))))
+    assert rows(only(files, "999"), "AK1") == ["AK1*HI*1*005010X217"], "the request beside it is answered"
+
+
 def test_a_group_counts_its_good_and_bad_sets(bench: Bench) -> None:
     good, bad = request("A1-PAID-0001", "T1", number=1), request("R999-PAID-0001", "T2", number=2)
     text = only(bench.send(requests(1, good, bad)), "999")

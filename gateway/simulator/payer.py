@@ -77,9 +77,15 @@ class Payer:
         self._clock = clock
 
     def answer(self, received: Interchange) -> list[Outgoing]:
-        """Every file that this interchange brings about, in the order in which they are sent."""
+        """Every file that this interchange brings about, in the order in which they are sent.
+
+        One that only acknowledges what this company sent is kept and brings nothing about, whatever it looks like.
+        """
         sender = at(received.header, 6).strip()
         control_number = at(received.header, 13)
+        if strict.only_acknowledges(received):
+            self._memory.note(did="acknowledged", interchange=control_number)
+            return []
         fault = strict.interchange_fault(received, self._company.interchange_id)
         if not fault and not self._memory.add_interchange(sender, control_number):
             fault = REPEATED
@@ -90,7 +96,8 @@ class Payer:
         work = Work(received, sender, self._company.stamp(self._clock()))
         self._memory.note(did="taken", interchange=control_number, sets=str(sum(len(g.sets) for g in received.groups)))
         for group in received.groups:
-            self._take_group(group, work)
+            if not strict.acknowledges(group):
+                self._take_group(group, work)
         first = [self._technical(received, "000")] if at(received.header, 14) == "1" else []
         return [*first, *self._outgoing(work)]
 

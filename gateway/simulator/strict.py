@@ -57,6 +57,17 @@ def interchange_fault(interchange: Interchange, served_id: str = "") -> str:
     return next((code for good, code in tests if not good), "")
 
 
+def acknowledges(group: Group) -> bool:
+    """Whether a group holds a partner's 999 (or 997) on what this company sent."""
+    return at(group.header, 1) == "FA"
+
+
+def only_acknowledges(interchange: Interchange) -> bool:
+    """Whether an interchange holds TA1 and 999, and nothing beside them."""
+    said = interchange.technical + len(interchange.groups)
+    return said > 0 and all(map(acknowledges, interchange.groups))
+
+
 def _is_stamp(text: str, shape: str) -> bool:
     try:
         datetime.strptime(text, shape)

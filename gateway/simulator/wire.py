@@ -52,13 +52,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Interchange:
-    """An interchange: its ISA, its groups, its IEA where there is one. ``strays`` counts what stood in no group."""
+    """An interchange: its ISA, its groups, its IEA where there is one. ``strays`` counts what stood in no group,
+    ``technical`` the TA1."""
 
     header: Segment
     groups: tuple[Group, ...]
     trailer: Segment | None
     strays: int
     marks: Marks
+    technical: int = 0
 
 
 class Unreadable(Exception):
@@ -128,7 +130,7 @@ def _until_trailer(text: str, marks: Marks) -> tuple[list[Segment], str]:
 def _sort(header: Segment, segments: list[Segment], marks: Marks) -> Interchange:
     groups: list[Group] = []
     trailer: Segment | None = None
-    strays = 0
+    strays = technical = 0
     opened: Segment | None = None
     sets: list[Set] = []
     body: list[Segment] = []
@@ -165,12 +167,12 @@ def _sort(header: Segment, segments: list[Segment], marks: Marks) -> Interchange
             case _ if body:
                 body.append(segment)
             case "TA1" if not groups and opened is None:
-                continue  # A partner's word on what we sent; this company acts on none.
+                technical += 1  # A partner's word on what we sent; this company acts on none.
             case _:
                 strays += 1
     close_set(False)
     close_group(None)
-    return Interchange(header, tuple(groups), trailer, strays, marks)
+    return Interchange(header, tuple(groups), trailer, strays, marks, technical)
 
 
 def write(segments: Iterable[Segment], marks: Marks) -> bytes:
