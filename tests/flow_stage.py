@@ -96,11 +96,18 @@ def _changed(made: Json, changed: Mapping[str, Any]) -> Json:
 
 
 def settings_in(
-    folder: Path, *, batch_max: int = 100, expectations: str = "", policy: str = "", partner: str = ""
+    folder: Path,
+    *,
+    batch_max: int = 100,
+    expectations: str = "",
+    policy: str = "",
+    partner: str = "",
+    acknowledge: str = 'ta1 = "never"',
 ) -> Settings:
     """The shipped organisations, partner and policy, with the partner behind two folders of ``folder``.
 
-    ``expectations``, ``policy`` and ``partner`` are lines that go before those of the shipped files.
+    ``expectations``, ``policy`` and ``partner`` are lines that go before those of the shipped files; ``acknowledge``
+    takes the place of theirs.
     """
     conf, partners = folder / "conf", folder / "trading_partners"
     for each in (conf, partners / "payers", folder / "inbox", folder / "outbox", folder / "drop"):
@@ -122,7 +129,7 @@ def settings_in(
     tail = rest[rest.index("[[payers]]") :]
     (partners / f"{PARTNER}.toml").write_text(
         f'{partner}{head}[transport]\nkind = "directory"\ninbox = "{folder}/inbox"\noutbox = "{folder}/outbox"\n\n'
-        f"[expectations]\n{expectations}\n\n{tail}"
+        f"[expectations]\n{expectations}\n\n[acknowledge]\n{acknowledge}\n\n{tail}"
     )
     return Settings.load(conf / "gateway.toml")
 

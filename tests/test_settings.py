@@ -73,6 +73,7 @@ def test_the_shipped_configuration_is_read(house: House) -> None:
     assert (partner.name, partner.usage) == ("simulated", "T")
     assert partner.envelope.gs_sender == partner.envelope.sender == "NORTHSIDE"
     assert partner.expectations.within_s("277ca") == 24 * 3600
+    assert (partner.acknowledge.ta1, partner.acknowledge.group) == ("always", "always")
     assert settings.policy("SIM01").required_modifiers == ("GP",)
     assert settings.policy("OTHER").required_modifiers == ()
     assert settings.data == house.folder / "var"
@@ -201,6 +202,9 @@ def test_every_mistake_of_every_file_comes_at_once(house: House) -> None:
         ('transactions = ["278", "837"]', "transactions = []", "At least 1"),
         ("poll_every_s = 5", "poll_every_s = 0", "greater than 0"),
         ("[schedule]", "[schedle]", "Did you mean schedule?"),
+        ('ta1 = "always"', 'ta1 = "sometimes"', '"never", "requested", "errors" or "always"'),
+        ('999 = "always"', '999 = "requested"', '"never", "errors" or "always"'),
+        ('999 = "always"', '997 = "always"', "Did you mean 999?"),
         ('description = "Simulated', 'name = "x"\ndescription = "Simulated', "a partner is named by its file"),
     ],
 )

@@ -100,7 +100,8 @@ class Stage:
             )
             + f"host_keys = [{json.dumps(payer['host_key'])}]\n\n"
             f"[schedule]\npoll_every_s = {poll_every_s}\n\n"
-            f'[expectations]\n999 = "20s"\n277ca = "20s"\n278 = "3s"\n835 = "3s"\n\n{expected}'
+            f'[expectations]\n999 = "20s"\n277ca = "20s"\n278 = "3s"\n835 = "3s"\n\n'
+            f'[acknowledge]\nta1 = "always"\n999 = "always"\n\n{expected}'
         )
         return self.config
 

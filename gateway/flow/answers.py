@@ -3,6 +3,7 @@
 A 999 is no proof of anything but syntax; a claim is in adjudication only when the 277CA says so.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,7 +15,8 @@ from gateway.domain.answer import (
     Reason,
     Verdict,
 )
-from gateway.errors import Position
+from gateway.errors import GatewayError, Position
+from gateway.flow import acknowledging
 from gateway.flow.cases import (
     ADJUDICATED,
     CLAIM_PREFIX,
@@ -56,6 +58,8 @@ def react(house: House, tx: Transaction, document: Document, place: Position, re
         subjects = _subjects(tx, document, answer)
         if subjects:
             _number_answered(tx, document, answer)
+        elif ours := _acknowledgment_of_ours(tx, document.partner, answer):
+            _of_acknowledgment(tx, document, ours, answer)
         elif answer.level != "group" or not sets:
             _unmatched(house, tx, document, place, answer)
         for subject in subjects:
@@ -98,6 +102,38 @@ def _unmatched(house: House, tx: Transaction, document: Document, place: Positio
     what = f"{place}: a {answer.source} answers {answer.level}{named}, which we did not send to {document.partner}"
     tx.tasks.open(key, kind="unmatched", subject=document.id, reason=what, fix="Ask the partner what it answers")
     tx.events.add(document.id, "answer.unmatched", document=document.id, source=answer.source, level=answer.level)
+
+
+def _acknowledgment_of_ours(tx: Transaction, partner: str, answer: Answer) -> Document | None:
+    """The TA1 or 999 of ours that is answered, though nobody was asked to; None where it is something else."""
+    kind = {"interchange": "isa13", "group": "gs06", "set": "gs06"}.get(answer.level)
+    named = answer.key.partition("/")[0]
+    if kind is None or not re.fullmatch("[0-9]{1,9}", named):
+        return None
+    try:
+        held = tx.control_numbers.get(partner, kind, int(named))
+    except GatewayError:
+        return None  # It was never given out.
+    found = tx.documents.get(held.document) if held.document else None
+    return found if found and found.kind in acknowledging.KINDS else None
+
+
+def _of_acknowledgment(tx: Transaction, document: Document, ours: Document, answer: Answer) -> None:
+    """It is noted. One that the partner could not read is told to a person, and never sent again by itself."""
+    _number_answered(tx, document, answer)
+    tx.events.add(
+        ours.id, "acknowledgment.answered", document=document.id, source=answer.source, verdict=answer.verdict
+    )
+    if answer.verdict in _TAKEN:
+        return
+    tx.tasks.open(
+        f"{answer.verdict}:{ours.id}:{answer.source}",
+        kind="unclear",
+        subject=ours.id,
+        reason=f"the {answer.source} says {answer.verdict} of the {ours.kind} that acknowledged a document: "
+        f"{_in_words(answer) or 'no reason given'}",
+        fix="Ask the partner which acknowledgments it takes, and correct [acknowledge] in its file",
+    )
 
 
 def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> None:

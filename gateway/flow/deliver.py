@@ -22,6 +22,7 @@ CHUNK = 256 * 1024
 TOLD_AFTER = 3  # attempts at one document that found nobody
 HALTED_LOOK = timedelta(seconds=60)
 _REFUSED_FIX = "Mend the cause, then put the job back with: gateway jobs --retry JOB"
+# What is awaited for what we send; nothing for an acknowledgment.
 _EXPECTED = {"278": ("ta1", "999", "278"), "837": ("ta1", "999", "277ca", "835")}
 
 
@@ -86,7 +87,8 @@ def _unknown(house: House, partner: Partner, document: Document) -> None:
 
 def _number(tx: Transaction, partner: Partner, document: Document, state: str) -> None:
     for kind in ("isa13", "gs06"):
-        tx.control_numbers.set_state(partner.name, kind, int(document.about[kind]), state)
+        if kind in document.about:  # A TA1 has no group.
+            tx.control_numbers.set_state(partner.name, kind, int(document.about[kind]), state)
 
 
 def _upload(house: House, partner: Partner, document: Document, *, repeated: bool) -> Outcome:
@@ -158,7 +160,7 @@ def _sent(tx: Transaction, partner: Partner, document: Document, *, attempts: in
     for subject in subjects_of(tx, "isa13", isa13, partner.name):
         advance(tx, subject, State.SENT)
         tx.events.add(subject, "case.sent", document=document.id, isa13=isa13, attempts=attempts)
-    for answer in _EXPECTED[document.kind]:
+    for answer in _EXPECTED.get(document.kind, ()):
         within_s = partner.expectations.within_s(answer)  # type: ignore[arg-type]  # The keys of _EXPECTED are its literals.
         if within_s is not None:
             tx.jobs.enqueue(

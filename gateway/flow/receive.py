@@ -14,12 +14,14 @@ from gateway.domain.answer import ClaimAcknowledgment, GroupAcknowledgment, Inte
 from gateway.domain.decision import Decision
 from gateway.domain.remittance import Remittance
 from gateway.errors import Finding, GatewayError, Position, Severity
-from gateway.flow import answers, decide, remit
+from gateway.flow import acknowledging, answers, decide, remit
 from gateway.flow.cases import code
 from gateway.flow.house import House, Transaction
+from gateway.flow.wire import delimiters
 from gateway.settings import Partner
 from gateway.store import Document, Job
 from gateway.translate import maps
+from gateway.x12.acknowledge import Acknowledged
 from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment
 from gateway.x12.validate import Examined, examine
 
@@ -71,13 +73,20 @@ def receive(house: House, job: Job) -> None:
     """Reads one document and lets every record of it take effect, once."""
     with house.reading() as tx:
         document = tx.documents.get(job.payload["document"])
-    read = list(read_document(house, document))
-    _log_findings(document, read)
     partner = house.partner(document.partner)
+    listener = acknowledging.Listener(delimiters(partner))
+    read = list(read_document(house, document, listener))
+    _log_findings(document, read)
+    at = house.clock().replace(tzinfo=None)
+    said = [_refused(each, partner) for each in listener.acknowledged]
+    due = acknowledging.prepare(partner, said, at)
     blocked = {index: found for index, each in enumerate(read) if (found := _blocked(each, partner))}
     while True:  # Ends: each turn finds one more that has no effect.
         try:
-            _take_effect(house, job, document, read, blocked)
+            with house.store.transaction(house.everything()) as tx:
+                _take_effect(house, tx, document, read, blocked)
+                acknowledging.queue(house, tx, document, partner, due, at)
+                tx.jobs.finish(job)
             break
         except _NoEffect as error:
             blocked[error.index] = error.finding
@@ -106,21 +115,19 @@ class _NoEffect(Exception):
 
 
 def _take_effect(
-    house: House, job: Job, document: Document, read: Sequence[Received], blocked: Mapping[int, Finding]
+    house: House, tx: Transaction, document: Document, read: Sequence[Received], blocked: Mapping[int, Finding]
 ) -> None:
-    with house.store.transaction(house.everything()) as tx:
-        for index, each in enumerate(read):
-            if index in blocked:
-                _wait(tx, document, each.place, blocked[index])
-            elif each.record is not None:
-                try:
-                    REACTIONS[type(each.record)](house, tx, document, each.place, each.record)
-                except Exception as error:
-                    raise _NoEffect(index, _trouble(document, each, error)) from error
-        kinds = sorted({NAMES[type(each.record)] for each in read if each.record is not None})
-        tx.documents.set_about(document.id, isa13=read[0].place.interchange, records=kinds)
-        tx.documents.set_state(document.id, "waiting" if blocked else "read")
-        tx.jobs.finish(job)
+    for index, each in enumerate(read):
+        if index in blocked:
+            _wait(tx, document, each.place, blocked[index])
+        elif each.record is not None:
+            try:
+                REACTIONS[type(each.record)](house, tx, document, each.place, each.record)
+            except Exception as error:
+                raise _NoEffect(index, _trouble(document, each, error)) from error
+    kinds = sorted({NAMES[type(each.record)] for each in read if each.record is not None})
+    tx.documents.set_about(document.id, isa13=read[0].place.interchange, records=kinds)
+    tx.documents.set_state(document.id, "waiting" if blocked else "read")
 
 
 def _trouble(document: Document, received: Received, error: Exception) -> Finding:
@@ -135,17 +142,23 @@ def _trouble(document: Document, received: Received, error: Exception) -> Findin
     return Finding(rule="receive.no_effect", what=what, fix=fix, where=received.place)
 
 
-def read_document(house: House, document: Document) -> Iterator[Received]:
+def read_document(
+    house: House, document: Document, listener: acknowledging.Listener | None = None
+) -> Iterator[Received]:
     """Every set and TA1 of a document, in its order; what cannot be read at all is one Received with the finding.
 
-    Raises what may pass by itself, such as a payload folder that is out of reach.
+    ``listener`` hears each part with what becomes of it. Raises what may pass by itself, such as a payload folder that
+    is out of reach.
     """
+    heard = listener or acknowledging.Listener()
     interchange, header, parts = "", None, 0
     alike: Counter[str] = Counter()
     with house.store.payloads.open(document.payload) as stream:
         try:
             for part in examine(iter(lambda: stream.read(CHUNK), b"")):
                 parts += 1
+                if not isinstance(part, Examined):
+                    heard.hear(part)
                 if isinstance(part, InterchangeHeader):
                     interchange, header = part.control_number, part
                 elif isinstance(part, TechnicalAcknowledgment):
@@ -157,9 +170,14 @@ def read_document(house: House, document: Document) -> Iterator[Received]:
                     place = part.where if isinstance(part.where, Position) else Position(interchange=interchange)
                     yield Received(place=place, findings=(part,), header=header)
                 else:
-                    yield _read_set(part, interchange, header)
+                    received = _read_set(part, interchange, header)
+                    taken = received.record is not None and not _lacks_a_part(received)
+                    heard.hear(part, taken=taken, expected=part.guide in MAPS)
+                    yield received
+            heard.end()
         except Exception as error:
             parts += 1
+            heard.end(error)
             yield Received(place=Position(interchange=interchange), findings=(_unreadable(error),), header=header)
     if not parts:
         nothing = Finding(rule="x12.empty", what="there is nothing in the file", fix="Ask the partner to send it again")
@@ -215,24 +233,47 @@ def _blocked(received: Received, partner: Partner) -> Finding | None:
     A set that is not whole does: half an 835 would take the place of the whole one that comes after it.
     """
     header = received.header
-    where = Position(interchange=received.place.interchange)
-    if header is not None and header.usage != partner.usage:
-        return Finding(
-            rule="x12.usage",
-            what=f"ISA15 is {code(header.usage)}, and this partner's stage wants {partner.usage}",
-            fix="Nothing was posted. Tell the partner, or correct the stage in its file",
-            where=where,
-        )
+    if header is not None and (wrong := _wrong_usage(header, partner)):
+        return wrong
     if received.record is None:
         return next((each for each in received.findings if each.severity is Severity.BLOCK), None)
-    if header is not None and partner.envelope.check_receiver and header.receiver.strip() != partner.envelope.sender:
-        return Finding(
-            rule="x12.receiver",
-            what="ISA08 names another receiver than us",
-            fix="Nothing was posted. Tell the partner; where it always writes that, set check_receiver = false",
-            where=where,
-        )
+    if header is not None and (wrong := _wrong_receiver(header, partner)):
+        return wrong
+    return _lacks_a_part(received)
+
+
+def _lacks_a_part(received: Received) -> Finding | None:
     return next((each for each in received.findings if each.rule in NOT_WHOLE), None)
+
+
+def _wrong_usage(header: InterchangeHeader, partner: Partner) -> Finding | None:
+    if header.usage == partner.usage:
+        return None
+    return Finding(
+        rule="x12.usage",
+        what=f"ISA15 is {code(header.usage)}, and this partner's stage wants {partner.usage}",
+        fix="Nothing was posted. Tell the partner, or correct the stage in its file",
+        where=Position(interchange=header.control_number),
+        codes={"TA105": "020"},
+    )
+
+
+def _wrong_receiver(header: InterchangeHeader, partner: Partner) -> Finding | None:
+    if not partner.envelope.check_receiver or header.receiver.strip() == partner.envelope.sender:
+        return None
+    return Finding(
+        rule="x12.receiver",
+        what="ISA08 names another receiver than us",
+        fix="Nothing was posted. Tell the partner; where it always writes that, set check_receiver = false",
+        where=Position(interchange=header.control_number),
+        codes={"TA105": "009"},
+    )
+
+
+def _refused(one: Acknowledged, partner: Partner) -> Acknowledged:
+    """What is not meant for us, or not for this stage, is rejected whole: nothing of it was posted."""
+    wrong = _wrong_usage(one.header, partner) or _wrong_receiver(one.header, partner)
+    return one.rejected((wrong.codes or {})["TA105"]) if wrong else one
 
 
 def _wait(tx: Transaction, document: Document, place: Position, finding: Finding) -> None:

@@ -8,11 +8,11 @@ sets and nobody's claim may be held up by another's.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Protocol
 
 from gateway import logs
 from gateway.errors import Finding, GatewayError
+from gateway.flow import outbox
 from gateway.flow.cases import State, case, hold, move
 from gateway.flow.house import House
 from gateway.flow.submit_claim import ClaimDesk
@@ -23,7 +23,6 @@ from gateway.store import Job, StoredAuthorization, StoredClaim
 from gateway.store import Transaction as StoreTransaction
 
 log = logs.get()
-SEND_ATTEMPTS_MAX = 1_000_000  # A partner may be away for days; a task tells of it, and nobody has to put jobs back.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +172,8 @@ def _write(
     gs06 = tx.control_numbers.reserve(partner.name, "gs06")
     sets = [each.built for each in ready if each.built is not None]
     content = assemble(desk.transaction, sets, partner, isa13=isa13, gs06=gs06, at=at)
-    document = _queue(house, tx, desk.transaction, partner, content, isa13=isa13, gs06=gs06, sets=len(sets), at=at)
+    kind = desk.transaction.set_type
+    document = outbox.queue(house, tx, partner, content, kind=kind, isa13=isa13, gs06=gs06, at=at, sets=len(sets))
     for number, each in enumerate(ready, 1):
         subject = each.stored.id
         st02 = name_set(number)
@@ -203,42 +203,3 @@ def _holds(house: House, tx: StoreTransaction, desk: Desk, one: Prepared, ready:
     if isinstance(one.plan, Stuck):
         return True
     return desk.still_holds(house, tx, one.stored, one.plan, [each.plan for each in ready])
-
-
-def _queue(
-    house: House,
-    tx: StoreTransaction,
-    transaction: Transaction,
-    partner: Partner,
-    content: bytes,
-    *,
-    isa13: int,
-    gs06: int,
-    sets: int,
-    at: datetime,
-) -> str:
-    payload = house.store.payloads.put([content])
-    name = partner.name_template.format(isa13=f"{isa13:09}", date=f"{at:%Y%m%d}", type=transaction.set_type)
-    about = {"isa13": f"{isa13:09}", "gs06": str(gs06), "transaction": transaction.set_type, "sets": sets}
-    document = tx.documents.add(
-        direction="out",
-        partner=partner.name,
-        name=name,
-        payload=payload,
-        kind=transaction.set_type,
-        size=len(content),
-        state="queued",
-        about=about,
-    )
-    digest = sha256(content).hexdigest()
-    for kind, number in (("isa13", isa13), ("gs06", gs06)):
-        tx.control_numbers.set_state(partner.name, kind, number, "written", document=document, digest=digest)
-    tx.jobs.enqueue(
-        "send",
-        payload={"document": document},
-        partner=partner.name,
-        lane=f"send:{partner.name}",
-        key=f"send:{document}",
-        attempts_max=SEND_ATTEMPTS_MAX,
-    )
-    return document

@@ -45,7 +45,7 @@ def build(transaction: Transaction, record: Any, partner: Partner) -> tuple[list
     mapped = maps.load(transaction.name)
     segments = mapped.build(record)
     sample = wrap(
-        _interchange(partner, 1, datetime(2000, 1, 1)),
+        interchange(partner, 1, datetime(2000, 1, 1)),
         [(_group(partner, transaction, 1, datetime(2000, 1, 1)), [_body(transaction, 1, segments)])],
     )
     findings: list[Finding] = []
@@ -81,7 +81,7 @@ def assemble(
 ) -> bytes:
     """The whole interchange under its control numbers."""
     bodies = [_body(transaction, number, built.segments) for number, built in enumerate(sets, 1)]
-    return wrap(_interchange(partner, isa13, at), [(_group(partner, transaction, gs06, at), bodies)])
+    return wrap(interchange(partner, isa13, at), [(_group(partner, transaction, gs06, at), bodies)])
 
 
 def _body(transaction: Transaction, number: int, segments: Iterable[Segment]) -> SetBody:
@@ -93,7 +93,8 @@ def _body(transaction: Transaction, number: int, segments: Iterable[Segment]) ->
     )
 
 
-def _interchange(partner: Partner, isa13: int, at: datetime) -> InterchangeHeader:
+def interchange(partner: Partner, isa13: int, at: datetime) -> InterchangeHeader:
+    """The header of what goes to this partner."""
     envelope = partner.envelope
     return InterchangeHeader(
         sender_qualifier=envelope.sender_qualifier,
@@ -104,13 +105,19 @@ def _interchange(partner: Partner, isa13: int, at: datetime) -> InterchangeHeade
         control_number=f"{isa13:09}",
         usage=partner.usage,
         acknowledgment_requested=envelope.acknowledgment_requested,
-        delimiters=Delimiters(
-            element=envelope.delimiters.element,
-            component=envelope.delimiters.component,
-            repetition=envelope.delimiters.repetition,
-            terminator=envelope.delimiters.terminator,
-            line_end=envelope.delimiters.line_end,
-        ),
+        delimiters=delimiters(partner),
+    )
+
+
+def delimiters(partner: Partner) -> Delimiters:
+    """What parts the fields of what goes to this partner."""
+    marks = partner.envelope.delimiters
+    return Delimiters(
+        element=marks.element,
+        component=marks.component,
+        repetition=marks.repetition,
+        terminator=marks.terminator,
+        line_end=marks.line_end,
     )
 
 

@@ -316,6 +316,16 @@ class Expectations(Section):
         return seconds[answer]
 
 
+class Acknowledge(Section):
+    """What goes back for what the partner sends: TA1 for an interchange, 999 for a group.
+
+    ``requested`` follows ISA14 of what came in; ``errors`` and ``always`` do not ask what it says.
+    """
+
+    ta1: Literal["never", "requested", "errors", "always"] = "requested"
+    group: Literal["never", "errors", "always"] = Field(default="never", alias="999")
+
+
 class PayerServed(Section):
     """A payer that is reached through this partner. ``id`` is the one by which the partner knows it."""
 
@@ -339,6 +349,7 @@ class Partner(Section):
     transport: Annotated[DirectoryTransport | SftpTransport, Field(discriminator="kind")]
     schedule: Schedule = Schedule()
     expectations: Expectations = Expectations()
+    acknowledge: Acknowledge = Acknowledge()
     payers: Annotated[tuple[PayerServed, ...], Field(min_length=1)]
 
     @property

@@ -117,8 +117,7 @@ class Acknowledger:
         if header is None:
             return
         if error is not None and isinstance(error.where, Position) and error.where.segment:
-            # What follows after an interchange has no segment; a segment without an end has no tag.
-            self._note(CUT_SHORT if error.where.tag else WRONG_STRUCTURE, rejects=True)
+            self._note(CUT_SHORT, rejects=True)  # Without a segment it is about what follows the interchange.
         answers = self._answers + sum(each.answers for each in self._groups)
         groups = [each for each in self._groups if each.answers < len(each.verdicts)]
         named = [each for each in groups if _nameable(each.header, self._marks)]
