@@ -23,7 +23,7 @@ from gateway.domain.plain import from_plain, to_plain
 from gateway.domain.remittance import Adjustment, Remittance
 from gateway.errors import GatewayError, Position, SettingsInvalid
 from gateway.translate import forms, maps
-from gateway.x12 import guide
+from gateway.x12 import guide, registry
 from gateway.x12.envelope import TransactionSet, unwrap
 from gateway.x12.tree import Segment
 
@@ -130,7 +130,7 @@ def sets_of(path: Path) -> Iterator[TransactionSet]:
 def running(found: TransactionSet) -> maps.Map:
     """The map for a set, told from ST01, GS08 and BHT02."""
     purpose = next((each.at(2) for each in found.segments if each.tag == "BHT"), "")
-    file = guide.guide_name(found.type, found.version, purpose)
+    file = registry.registered(found.type, found.version, purpose)
     return next(each for each in map(maps.load, LAWS) if each.guide == file)
 
 
@@ -285,7 +285,7 @@ def test_every_file_of_the_corpus_is_read_or_refused_with_a_place() -> None:
             continue
         for each in found:
             purpose = next((one.at(2) for one in each.segments if one.tag == "BHT"), "")
-            if guide.guide_name(each.type, each.version, purpose) not in {maps.load(name).guide for name in LAWS}:
+            if registry.registered(each.type, each.version, purpose) not in {maps.load(name).guide for name in LAWS}:
                 continue
             try:
                 record = read(each)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12 import guide
+from gateway.x12 import guide, registry
 from gateway.x12.codec import SEGMENT_LENGTH_MAX, Reader, write
 from gateway.x12.envelope import (
     GroupHeader,
@@ -362,7 +362,7 @@ def test_a_set_that_was_cut_off_comes_with_its_finding() -> None:
     assert [each.rule for each in cut.findings] == ["x12.set.trailer_missing"]
     with pytest.raises(MalformedInterchange, match="middle of a segment") as raised:
         next(found)
-    assert str(raised.value.where) == "interchange 000000001, set 0001, segment 22, SV1"
+    assert str(raised.value.where) == "interchange 000000001, group 1, set 0001, segment 22, SV1"
 
 
 TA1 = segment("TA1", "000000012", "260301", "0815", "R", "025")
@@ -586,7 +586,7 @@ def test_an_835_is_not_refused_for_an_st03() -> None:
     ],
 )
 def test_the_guide_of_a_set(key: tuple[str, str, str], name: str | None) -> None:
-    assert guide.guide_name(*key) == name
+    assert registry.registered(*key) == name
     if name:
         assert guide.load(name) is guide.load(name)
 

@@ -1,35 +1,96 @@
 """Turns interchange bytes into segments and back: any chunk size, delimiters from each ISA, bounded segment length.
 
-It never looks inside a transaction, never guesses a missing ISA, and never holds more than one segment of text.
+It never looks inside a transaction, never guesses a missing ISA, and never holds more than one chunk and one segment.
 
 Text is read segment by segment as UTF-8, which ASCII is a part of; where a segment's bytes are not UTF-8 they are
 read as Latin-1, so that every byte is readable. It is written as UTF-8. Offsets count bytes from the document's start.
+
+Most documents are tidy, and a whole chunk of one is split at once. What is odd in any way is read piece by piece, with
+the same result.
 """
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12.tree import Delimiters, Segment
+from gateway.x12.tree import STANDARD, Delimiters, Segment
 
 SEGMENT_LENGTH_MAX = 65_536  # Bytes; the longest real segment, an HI of twelve composites, stays under 1,000.
+BINARY_LENGTH_MAX = 1 << 26  # Bytes of a BIN or BDS: what the larger attachment guides allow.
 ISA_ELEMENTS = 16
 _ISA_LENGTH_MAX = 512  # A sound ISA has 106 characters; a badly padded one is shorter or a little longer.
 
 _BLANKS = b" \t\r\n"
 _FILLERS = b" \t\r\n\x00\x1a"  # Between interchanges also the padding of fixed-size records and the end mark of DOS.
 _BOM = b"\xef\xbb\xbf"
-_ISA_AGAIN = re.compile(rb"[ \t\r\n\x00\x1a]*ISA[^A-Za-z0-9]")
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_BINARY = {b"BIN": 1, b"BDS": 2}  # The element that counts the bytes of the next.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _REPETITION_SINCE = "00402"  # ISA11 named the control standards before that version, always "U".
+
+_ODD = {
+    "byte_order_mark": "the document begins with a byte order mark",
+    "empty": "there is an empty segment",
+    "indented": "there are blanks before a segment",
+    "folded": "there is a line break inside of a segment; it was read as if it were not there",
+    "trailing_separator": "a segment ends in an element separator",
+    "unterminated": "the last segment has no terminator",
+    "isa_length": "ISA does not have 106 characters",
+    "isa_component": "ISA16 names no component separator",
+    "isa_repetition": "ISA11 names no repetition separator that can be used; elements are not split",
+}
+
+
+@dataclass(slots=True)
+class Batch:
+    """Segments of one interchange that follow each other. ``texts`` stand between the standard delimiters, whatever
+    the document's are; ``odd`` holds what is odd about a segment, by its index (one behind the last: at the end).
+
+    ``first`` is the ordinal of the first within its interchange. The segments' own values come from ``segment``.
+    """
+
+    texts: list[str]
+    marks: Delimiters
+    first: int
+    back: dict[int, int] = field(default_factory=dict)  # from the standard delimiters to the document's
+    start: int = 0  # offset of the first, where they follow each other by ``gap``
+    gap: int = 1
+    offsets: list[int] | None = None
+    binaries: dict[int, Segment] = field(default_factory=dict)
+    odd: dict[int, list[tuple[str, int]]] = field(default_factory=dict)  # kind, offset
+    _reached: tuple[int, int] = (0, 0)  # an index, and the length of all before it
+
+    def offset(self, index: int) -> int:
+        """Where in the document a segment begins, in bytes."""
+        if self.offsets is not None:
+            return self.offsets[index]
+        at, length = self._reached
+        if at > index:
+            at = length = 0
+        length += sum(map(len, self.texts[at:index])) + (index - at) * self.gap
+        self._reached = index, length
+        return self.start + length
+
+    def segment(self, index: int, number: int = 0) -> Segment:
+        """A segment with its own values and delimiters; ``number`` is its ordinal in the set, else its own here."""
+        number = number or self.first + index
+        binary = self.binaries.get(index)
+        if binary is not None:
+            return Segment(binary.tag, binary.elements, number, self.offset(index))
+        text = self.texts[index]
+        return Segment.from_text(
+            text.translate(self.back) if self.back else text, self.marks, number, self.offset(index)
+        )
 
 
 class Reader:
     """Turns interchange bytes into segments, whatever the chunk size.
 
-    A segment's ``number`` counts within its set (ST is 1), and within the interchange outside of any set. What is odd
-    but readable waits in ``take_findings``, once for each kind and interchange; the rest raises MalformedInterchange.
+    ``batches`` and ``close_batches`` are for many, ``feed`` and ``close`` for one at a time. Of the latter a segment's
+    ``number`` counts within its set (ST is 1), and within the interchange outside of any set. What is odd but readable
+    is told with the segments, once for each kind and interchange; the rest raises MalformedInterchange.
     """
 
     def __init__(self) -> None:
@@ -39,30 +100,52 @@ class Reader:
         self._marks: Delimiters | None = None
         self._begun = 0  # interchanges begun
         self._interchange = ""
-        self._set = ""
         self._ordinal = 0
-        self._ordinal_in_set = 0
-        self._oddities: list[Finding] = []
         self._told: set[str] = set()
+        self._early: list[tuple[str, int]] = []  # odd before the first ISA
+        self._to_standard = b""
+        self._there: dict[int, int] = {}  # from the document's delimiters to the standard ones
+        self._back: dict[int, int] = {}
+        self._set_number = 0  # of the last segment given by ``feed``, in its set
 
     @property
     def delimiters(self) -> Delimiters | None:
         """Those of the interchange that is being read; None before its ISA and after its IEA."""
         return self._marks
 
-    def take_findings(self) -> list[Finding]:
-        """The oddities met since the last call."""
-        taken, self._oddities = self._oddities, []
-        return taken
-
     def feed(self, chunk: bytes) -> Iterator[Segment]:
         """The segments that this chunk completes. Take them all before the next chunk is fed."""
+        for batch in self.batches(chunk):
+            yield from self._numbered(batch)
+
+    def close(self) -> Iterator[Segment]:
+        """The last segment, if only its terminator is missing; MalformedInterchange if it stops inside of one."""
+        for batch in self.close_batches():
+            yield from self._numbered(batch)
+
+    def _numbered(self, batch: Batch) -> Iterator[Segment]:
+        for index in range(len(batch.texts)):
+            one = batch.segment(index)
+            if one.tag == "ST":
+                self._set_number = 1
+            elif one.tag in ("ISA", "GS", "GE", "IEA"):
+                self._set_number = 0
+            elif self._set_number:
+                self._set_number += 1
+            if self._set_number:
+                one.number = self._set_number
+            if one.tag == "SE":
+                self._set_number = 0
+            yield one
+
+    def batches(self, chunk: bytes) -> Iterator[Batch]:
+        """The segments that this chunk completes, many at once. Take them all before the next chunk is fed."""
         self._pending = self._pending[self._at :] + chunk
         self._at = 0
         yield from self._read(last=False)
 
-    def close(self) -> Iterator[Segment]:
-        """The last segment, if only its terminator is missing; MalformedInterchange if it stops inside of one."""
+    def close_batches(self) -> Iterator[Batch]:
+        """What is left at the end of the document, as ``close`` says."""
         yield from self._read(last=True)
         left = self._pending[self._at :]
         rest = left.strip(_FILLERS)
@@ -72,57 +155,242 @@ class Reader:
             return
         if not rest:
             return
-        segment = self._segment(left, self._marks)
-        if segment.tag != "IEA":
+        batch = Batch([], self._marks, self._ordinal + 1, self._back, offsets=[])
+        self._take(left, self._marks, batch)
+        tag = batch.texts[0].split("*")[0]
+        if tag != "IEA":
+            self._ordinal -= 1
             raise self._malformed(
                 "the document stops in the middle of a segment",
                 "Fetch the file again; the transfer was cut short",
-                number=segment.number,
-                tag=sound_tag(segment.tag),
+                tag=sound_tag(tag),
             )
-        self._odd("unterminated", "the last segment has no terminator", segment)
+        self._odd("unterminated", batch, 0, self._offset)
         self._advance(len(left))
-        yield segment
+        yield batch
 
-    def _read(self, *, last: bool) -> Iterator[Segment]:
+    def _read(self, *, last: bool) -> Iterator[Batch]:
         while True:
             if self._marks is None and not self._open(last=last):
                 return
             marks = self._marks
             assert marks is not None, "an interchange is open"
-            end = self._pending.find(marks.terminator.encode(), self._at)
-            if end < 0 or end - self._at > SEGMENT_LENGTH_MAX:
-                if len(self._pending) - self._at > SEGMENT_LENGTH_MAX:
-                    raise self._malformed(
-                        f"a segment is longer than {SEGMENT_LENGTH_MAX} bytes",
-                        "Ask the sender to end each segment with the terminator that follows ISA16",
-                        number=self._ordinal_in_set + 1 if self._set else self._ordinal + 1,
-                    )
+            mark = marks.terminator.encode()
+            end = self._pending.rfind(mark, self._at) + 1
+            if not end:
+                self._check_length(len(self._pending) - self._at)
                 return
-            text = self._pending[self._at : end]
-            if self._ordinal and _ISA_AGAIN.match(text):
-                self._marks = None  # A new interchange, though no IEA closed the last: its ISA has its own delimiters.
-                continue
-            if not text.strip(_BLANKS):
-                if text or not marks.terminator.isspace():
-                    self._odd("empty", "there is an empty segment", Segment("", offset=self._offset))
-                self._advance(len(text) + 1)
-                continue
-            segment = self._segment(text, marks)
-            self._advance(len(text) + 1)
-            if segment.tag == "IEA":
+            if not self._ordinal:
+                end = self._pending.find(mark, self._at) + 1
+                closes = again = False
+            else:
+                end, closes, again = self._edge(end, marks)
+            if end <= self._at:  # A new interchange, though no IEA closed the last: its ISA has its own delimiters.
                 self._marks = None
-            yield segment
+                continue
+            before = self._at
+            binary = self._binary_at(end, marks)
+            if binary is not None:
+                if binary == self._at:
+                    taken = self._read_binary(marks, last=last)
+                    if taken is None:
+                        return
+                    yield taken
+                    continue
+                end, closes, again = binary, False, False
+            yield from self._split(self._pending[self._at : end], marks)
+            assert self._at > before, "each turn reads something"
+            if closes or again:
+                self._marks = None
+
+    def _edge(self, end: int, marks: Delimiters) -> tuple[int, bool, bool]:
+        """Where the segments of this interchange end in what is pending: behind an IEA, or before another ISA."""
+        mark, separator = marks.terminator.encode(), marks.element.encode()
+        found = end, False, False
+        at = self._at
+        while (at := self._pending.find(b"ISA", at, found[0])) >= 0:
+            if self._begins(at, mark) and not self._pending[at + 3 : at + 4].isalnum():
+                found = at, False, True
+                break
+            at += 3
+        at = self._at
+        while (at := self._pending.find(b"IEA" + separator, at, found[0])) >= 0:
+            if self._begins(at, mark):
+                return self._pending.index(mark, at) + 1, True, False
+            at += 3
+        return found
+
+    def _begins(self, at: int, mark: bytes) -> bool:
+        """Whether a segment begins there: only fillers stand between it and a terminator."""
+        while at > self._at and self._pending[at - 1 : at] in _FILLERS and self._pending[at - 1 : at] != mark:
+            at -= 1
+        return at == self._at or self._pending[at - 1 : at] == mark
+
+    def _check_length(self, length: int) -> None:
+        if length > SEGMENT_LENGTH_MAX:
+            raise self._malformed(
+                f"a segment is longer than {SEGMENT_LENGTH_MAX} bytes",
+                "Ask the sender to end each segment with the terminator that follows ISA16",
+            )
 
     def _advance(self, length: int) -> None:
         self._at += length
         self._offset += length
 
+    def _split(self, region: bytes, marks: Delimiters) -> Iterator[Batch]:
+        """The segments of a region that ends in a terminator."""
+        lead = len(region) - len(region.lstrip(b"\r\n")) if not marks.terminator.isspace() else 0
+        texts = self._split_tidy(region[lead:], marks) if self._ordinal else None
+        if texts is not None:
+            gap = 1 + len(marks.line_end)
+            batch = Batch(texts, marks, self._ordinal + 1, self._back, self._offset + lead, gap)
+            self._ordinal += len(texts)
+            self._advance(len(region))
+            yield batch
+            return
+        batch = Batch([], marks, self._ordinal + 1, self._back, offsets=[])
+        mark = marks.terminator.encode()
+        *pieces, rest = region.split(mark)
+        for piece in pieces:
+            if len(piece) > SEGMENT_LENGTH_MAX:
+                if batch.texts:
+                    yield batch
+                self._check_length(len(piece))
+            if piece.strip(_BLANKS):
+                self._take(piece, marks, batch)
+            elif piece or not marks.terminator.isspace():
+                self._odd("empty", batch, len(batch.texts), self._offset)
+            self._advance(len(piece) + 1)
+        self._advance(len(rest))
+        if batch.texts or batch.odd:
+            yield batch
+
+    def _split_tidy(self, region: bytes, marks: Delimiters) -> list[str] | None:
+        """The segments of a region where nothing is odd; None where anything may be."""
+        ends, line_end = region.count(marks.terminator.encode()), marks.line_end.encode()
+        delimiters = (marks.element + marks.component + marks.repetition + marks.terminator).encode()
+        missing_end = line_end if line_end and not region.endswith(line_end) else b""
+        if region.translate(None, _PRINTABLE + delimiters) + missing_end != line_end * ends:
+            return None
+        text = (region.translate(self._to_standard) if self._to_standard else region).decode("ascii")
+        between = "~" + marks.line_end
+        if text.count(between) + bool(missing_end) != ends or text[:1] == " ":
+            return None
+        if "*~" in text or between + between in text or between + " " in text or text.startswith("~"):
+            return None
+        texts = text.split(between)
+        last = texts.pop()
+        if last:
+            texts.append(last[:-1])
+        return texts if len(region) <= SEGMENT_LENGTH_MAX or len(max(texts, key=len)) <= SEGMENT_LENGTH_MAX else None
+
+    def _take(self, raw: bytes, marks: Delimiters, batch: Batch) -> None:
+        """Adds one segment to a batch, as it is without what is odd about it."""
+        indent = len(raw) - len(raw.lstrip(_FILLERS))
+        body = raw[indent:]
+        offset, index = self._offset + indent, len(batch.texts)
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            text = body.decode("latin-1")
+        text = text.rstrip("\r\n")
+        folded = "\n" in text or "\r" in text
+        if folded:
+            text = text.replace("\r", "").replace("\n", "")
+        if indent and raw[:indent].strip(b"\r\n"):
+            self._odd("indented", batch, index, offset)
+        if folded:
+            self._odd("folded", batch, index, offset)
+        if not self._ordinal:
+            self._check_isa(text, marks, batch)
+        elif text.endswith(marks.element) and text != marks.element:
+            self._odd("trailing_separator", batch, index, offset)
+            text = text.rstrip(marks.element)
+        assert batch.offsets is not None, "what is read piece by piece has an offset for each"
+        batch.offsets.append(offset)
+        batch.texts.append(text.translate(self._there) if self._there else text)
+        self._ordinal += 1
+
+    def _check_isa(self, text: str, marks: Delimiters, batch: Batch) -> None:
+        for kind, at in self._early:
+            self._odd(kind, batch, 0, at)
+        self._early = []
+        elements = text.split(marks.element)
+        self._interchange = elements[13].strip() if len(elements) > 13 else ""
+        if len(text) + 1 != 106:
+            self._odd("isa_length", batch, 0, self._offset)
+        if not marks.component:
+            self._odd("isa_component", batch, 0, self._offset)
+        if not marks.repetition and len(elements) > 12 and elements[12].strip() >= _REPETITION_SINCE:
+            self._odd("isa_repetition", batch, 0, self._offset)
+
+    def _odd(self, kind: str, batch: Batch, index: int, offset: int) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            batch.odd.setdefault(index, []).append((kind, offset))
+
+    def _binary_at(self, end: int, marks: Delimiters) -> int | None:
+        """Where the first BIN or BDS begins in what is pending; None where there is none."""
+        mark, found = marks.terminator.encode(), None
+        for tag in _BINARY:
+            at = self._at
+            while (at := self._pending.find(tag + marks.element.encode(), at, end if found is None else found)) >= 0:
+                if self._begins(at, mark):
+                    found = at
+                    break
+                at += 3
+        if found is None:
+            return None
+        while found > self._at and self._pending[found - 1 : found] != mark:
+            found -= 1
+        return found
+
+    def _read_binary(self, marks: Delimiters, *, last: bool) -> Batch | None:
+        """A BIN or BDS, by its counted length; None while it is not whole. One without a sound count ends at the next
+        terminator, and its guide says what is wrong with it."""
+        separator, mark = marks.element.encode(), marks.terminator.encode()
+        begin = self._at + len(self._pending[self._at :]) - len(self._pending[self._at :].lstrip(_FILLERS))
+        counter = _BINARY[self._pending[begin : begin + 3]]
+        at = begin
+        for _ in range(counter + 1):
+            at = self._pending.find(separator, at + 1, begin + 64)
+            if at < 0:
+                break
+        whole = self._pending[begin : at if at >= 0 else begin + 64]
+        parts = whole.split(separator)
+        length = int(parts[counter]) if at >= 0 and re.fullmatch(b"[0-9]{1,15}", parts[counter]) else -1
+        batch = Batch([], marks, self._ordinal + 1, self._back, offsets=[])
+        if length > BINARY_LENGTH_MAX:
+            fix = "Ask the sender to send smaller attachments"
+            raise self._malformed(f"a binary segment is longer than {BINARY_LENGTH_MAX} bytes", fix)
+        stop = at + 1 + length
+        if length < 0 or (len(self._pending) > stop and self._pending[stop : stop + 1] != mark):
+            stop = self._pending.index(mark, begin)
+            self._take(self._pending[self._at : stop], marks, batch)
+        elif len(self._pending) <= stop:
+            if last:
+                raise self._malformed(
+                    "the document stops in the middle of a segment",
+                    "Fetch the file again; the transfer was cut short",
+                    tag=self._pending[begin : begin + 3].decode(),
+                )
+            return None
+        else:
+            data = self._pending[at + 1 : stop].decode("latin-1")
+            tag, *values = (each.decode("latin-1") for each in parts)
+            batch.texts.append(tag + "*")  # Its values are in ``binaries``; as text it is never certainly valid.
+            batch.binaries[0] = Segment(tag, tuple(((each,),) for each in (*values, data)))
+            assert batch.offsets is not None, "it was just made"
+            batch.offsets.append(self._offset + begin - self._at)
+            self._ordinal += 1
+        self._advance(stop + 1 - self._at)
+        return batch
+
     def _open(self, *, last: bool) -> bool:
         """Skips what may stand before an ISA and learns its delimiters; False while more bytes are needed."""
         if not self._offset and self._pending[:3] == _BOM:
             self._advance(len(_BOM))
-            self._odd("byte_order_mark", "the document begins with a byte order mark", Segment("", offset=0))
+            self._early.append(("byte_order_mark", 0))
         elif not self._offset and not last and _BOM.startswith(self._pending):
             return False
         self._advance(len(self._pending) - self._at - len(self._pending[self._at :].lstrip(_FILLERS)))
@@ -140,10 +408,21 @@ class Reader:
             return False
         self._marks = marks
         self._begun += 1
-        self._interchange = self._set = ""
-        self._ordinal = self._ordinal_in_set = 0
+        self._interchange = ""
+        self._ordinal = 0
         self._told = set()
+        self._learn(marks)
         return True
+
+    def _learn(self, marks: Delimiters) -> None:
+        """Finds which characters change places between the document's delimiters and the standard ones."""
+        pairs = [(own, standard) for own, standard in zip(_four(marks), _four(STANDARD), strict=True) if own]
+        there = {ord(own): ord(standard) for own, standard in pairs if own != standard}
+        displaced = [each for each in there.values() if each not in {ord(own) for own, _ in pairs}]
+        vacant = [each for each in there if each not in set(there.values())]
+        there.update(zip(sorted(displaced), sorted(vacant), strict=True))
+        self._there, self._back = there, {new: old for old, new in there.items()}
+        self._to_standard = bytes(there.get(each, each) for each in range(256)) if there else b""
 
     def _what_instead(self, head: bytes) -> tuple[str, str]:
         if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in head[:4]:
@@ -152,76 +431,22 @@ class Reader:
             return "what follows the interchange does not begin with ISA", "Ask the sender to end the file after IEA"
         return "the document does not begin with ISA", _NO_ISA
 
-    def _segment(self, raw: bytes, marks: Delimiters) -> Segment:
-        indent = len(raw) - len(raw.lstrip(_FILLERS))
-        try:
-            text = raw[indent:].decode()
-        except UnicodeDecodeError:
-            text = raw[indent:].decode("latin-1")
-        text = text.rstrip("\r\n")
-        folded = "\n" in text or "\r" in text
-        if folded:
-            text = text.replace("\r", "").replace("\n", "")
-        tag, *elements = text.split(marks.element)
-        segment = Segment.from_text(text, marks, self._count(tag, elements), self._offset + indent)
-        if indent and raw[:indent].strip(b"\r\n"):
-            self._odd("indented", "there are blanks before a segment", segment)
-        if folded:
-            self._odd(
-                "folded", "there is a line break inside of a segment; it was read as if it were not there", segment
-            )
-        if tag != "ISA" and elements and not elements[-1]:
-            self._odd("trailing_separator", "a segment ends in an element separator", segment)
-        if tag == "ISA":
-            self._check_isa(segment, marks, len(text))
-        return segment
-
-    def _count(self, tag: str, elements: list[str]) -> int:
-        self._ordinal += 1
-        if tag == "ST":
-            self._set = elements[1] if len(elements) > 1 else "?"
-            self._ordinal_in_set = 0
-        elif tag in ("GE", "IEA", "GS"):
-            self._set = ""
-        elif tag == "ISA":
-            self._interchange = elements[12].strip() if len(elements) > 12 else ""
-        if not self._set:
-            return self._ordinal
-        self._ordinal_in_set += 1
-        number = self._ordinal_in_set
-        if tag == "SE":
-            self._set = ""
-        return number
-
-    def _check_isa(self, isa: Segment, marks: Delimiters, length: int) -> None:
-        if length + 1 != 106:
-            self._odd("isa_length", f"ISA has {length + 1} characters, not 106", isa)
-        if not marks.component:
-            self._odd("isa_component", "ISA16 names no component separator", isa)
-        if not marks.repetition and isa.at(12).strip() >= _REPETITION_SINCE:
-            self._odd(
-                "isa_repetition", "ISA11 names no repetition separator that can be used; elements are not split", isa
-            )
-
-    def _odd(self, kind: str, what: str, segment: Segment) -> None:
-        if kind in self._told:
-            return
-        self._told.add(kind)
-        where = Position(
-            interchange=self._interchange,
-            set=self._set,
-            segment=segment.number,
-            tag=sound_tag(segment.tag),
-            offset=segment.offset if segment.offset >= 0 else self._offset,
-        )
-        fix = "Nothing to do here; ask the sender to mend it, for others may refuse the file"
-        self._oddities.append(
-            Finding(rule=f"x12.codec.{kind}", severity=Severity.WARN, what=what, fix=fix, where=where, source="X12.5")
-        )
-
-    def _malformed(self, what: str, fix: str, *, number: int = 0, tag: str = "") -> MalformedInterchange:
-        where = Position(interchange=self._interchange, set=self._set, segment=number, tag=tag, offset=self._offset)
+    def _malformed(self, what: str, fix: str, *, tag: str = "") -> MalformedInterchange:
+        number = self._ordinal + 1 if self._marks is not None else 0
+        where = Position(interchange=self._interchange, segment=number, tag=tag, offset=self._offset)
         return MalformedInterchange(f"{what} (at byte {self._offset})", where=where, fix=fix)
+
+
+def oddity(kind: str, where: Position) -> Finding:
+    """The finding of something that is odd but readable."""
+    fix = "Nothing to do here; ask the sender to mend it, for others may refuse the file"
+    return Finding(
+        rule=f"x12.codec.{kind}", severity=Severity.WARN, what=_ODD[kind], fix=fix, where=where, source="X12.5", snip=1
+    )
+
+
+def _four(marks: Delimiters) -> tuple[str, str, str, str]:
+    return marks.element, marks.component, marks.repetition, marks.terminator
 
 
 _NO_ISA = "Send a whole X12 interchange, from its ISA to its IEA"

@@ -5,12 +5,13 @@ It never looks at what stands between ST and SE, and it never answers anyone: wh
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12.codec import Reader, sound_tag, write
+from gateway.x12.codec import Batch, Reader, oddity, sound_tag, write
 from gateway.x12.tree import Delimiters, Segment, segment
 
 SOURCE = "X12.5, X12.6"
@@ -96,6 +97,67 @@ class TechnicalAcknowledgment:
 
 Part = InterchangeHeader | TransactionSet | TechnicalAcknowledgment | Finding
 
+ENVELOPE = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetHeader:
+    """Where a set stands and what its ST says; ``version`` is that of GS08, else of ST03."""
+
+    interchange: InterchangeHeader
+    group: GroupHeader | None
+    type: str
+    control_number: str
+    version: str
+    st: Segment
+
+    @property
+    def place(self) -> Position:
+        """The set as a whole."""
+        return Position(
+            interchange=self.interchange.control_number,
+            group=self.group.control_number if self.group else "",
+            set=self.control_number,
+        )
+
+
+P_co = TypeVar("P_co", covariant=True)
+
+
+class Inside(Protocol[P_co]):
+    """What becomes of the segments of one set, between ST and SE."""
+
+    def run(self, batch: Batch, start: int) -> int:
+        """Takes segments from an index on, up to the next of the envelope; returns its index."""
+
+    def ready(self) -> Iterable[P_co]:
+        """What has become of them so far, once."""
+
+    def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[P_co]:
+        """The end of the set, with what is wrong with its envelope."""
+
+
+P = TypeVar("P")
+
+
+def open_document(chunks: Iterable[bytes], begin: Callable[[SetHeader], Inside[P]]) -> Iterator[Part | Segment | P]:
+    """The parts of a document in the order of their ends; a segment of the envelope comes before what it completes.
+
+    Raises MalformedInterchange where it cannot be read further, after all that was readable.
+    """
+    reader, opener = Reader(), Opener(begin)
+    try:
+        for chunk in chunks:
+            for batch in reader.batches(chunk):
+                yield from opener.take(batch)
+        for batch in reader.close_batches():
+            yield from opener.take(batch)
+    except MalformedInterchange as error:
+        error.where = opener.locate(error.where)
+        yield from opener.cut()
+        raise
+    yield from opener.end()
+
 
 def unwrap(chunks: Iterable[bytes]) -> Iterator[Part]:
     """The parts of a document in the order of their ends; holds one set in memory.
@@ -103,63 +165,138 @@ def unwrap(chunks: Iterable[bytes]) -> Iterator[Part]:
     Raises MalformedInterchange where it cannot be read further, after all that was readable; a set that was cut off
     comes with the finding ``x12.set.trailer_missing``.
     """
-    reader, opener = Reader(), Opener()
-    try:
-        for chunk in chunks:
-            for each in reader.feed(chunk):
-                yield from opener.take(each, reader)
-        for each in reader.close():
-            yield from opener.take(each, reader)
-    except MalformedInterchange:
-        yield from reader.take_findings()
-        yield from opener.cut()
-        raise
-    yield from reader.take_findings()
-    yield from opener.end()
+    return (each for each in open_document(chunks, Whole) if not isinstance(each, Segment))
 
 
-class Opener:
-    """Follows the envelope segment by segment. ``take`` gives what a segment completes."""
+class Whole:
+    """Keeps all segments of a set."""
 
-    def __init__(self) -> None:
+    def __init__(self, header: SetHeader) -> None:
+        self._header = header
+        self._segments = [header.st]
+
+    def run(self, batch: Batch, start: int) -> int:
+        """Takes segments from an index on, up to the next of the envelope; returns its index."""
+        stop = next_of_envelope(batch, start)
+        self.keep(batch, start, stop)
+        return stop
+
+    def keep(self, batch: Batch, start: int, stop: int) -> list[Segment]:
+        """Takes the segments between two indices, and returns them."""
+        first = len(self._segments) + 1 - start
+        kept = [batch.segment(index, first + index) for index in range(start, stop)]
+        self._segments += kept
+        return kept
+
+    def ready(self) -> Iterable[TransactionSet]:
+        """Nothing before the end."""
+        return ()
+
+    def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[TransactionSet]:
+        """The whole set."""
+        header = self._header
+        yield TransactionSet(
+            interchange=header.interchange,
+            group=header.group,
+            type=header.type,
+            control_number=header.control_number,
+            version=header.version,
+            segments=(*self._segments, se) if se else tuple(self._segments),
+            findings=tuple(findings),
+        )
+
+
+def next_of_envelope(batch: Batch, start: int) -> int:
+    """The index of the next segment of the envelope, or how many there are."""
+    texts = batch.texts
+    for index in range(start, len(texts)):
+        if texts[index][:3].rstrip("*") in ENVELOPE:
+            return index
+    return len(texts)
+
+
+class Opener(Generic[P]):
+    """Follows the envelope; what is inside of a set goes to the one that ``begin`` gives for it."""
+
+    def __init__(self, begin: Callable[[SetHeader], Inside[P]]) -> None:
+        self._begin = begin
         self._interchange: InterchangeHeader | None = None
         self._group: GroupHeader | None = None
         self._groups = 0
         self._sets = 0
-        self._set: list[Segment] | None = None
+        self._header: SetHeader | None = None
+        self._inside: Inside[P] | None = None
+        self._length = 0  # of the set, so far
         self._control_numbers: set[str] = set()
 
-    @property
-    def in_set(self) -> bool:
-        """Whether a set has begun and not ended."""
-        return self._set is not None
+    def take(self, batch: Batch) -> Iterator[Part | Segment | P]:
+        """What a batch completes or gets wrong."""
+        index, texts = 0, batch.texts
+        while index < len(texts):
+            if self._inside is None:
+                yield from self._oddities(batch, index, index + 1)
+                yield from self._take(batch.segment(index), batch)
+                index += 1
+                continue
+            stop = self._inside.run(batch, index)
+            if batch.odd:
+                yield from self._oddities(batch, index, stop)
+            self._length += stop - index
+            yield from self._inside.ready()
+            if stop < len(texts):
+                if batch.odd:
+                    yield from self._oddities(batch, stop, stop + 1)
+                number = self._length + 1 if texts[stop][:3] == "SE*" or texts[stop] == "SE" else 0
+                yield from self._take(batch.segment(stop, number), batch)
+            index = stop + 1
+        yield from self._oddities(batch, len(texts), len(texts) + 1)
 
-    def take(self, one: Segment, reader: Reader) -> Iterator[Part]:
-        """What this segment completes or gets wrong; ``reader`` is the one that read it."""
-        yield from reader.take_findings()
+    def _oddities(self, batch: Batch, start: int, stop: int) -> Iterator[Finding]:
+        for index in range(start, stop) if batch.odd else ():
+            for kind, offset in batch.odd.get(index, ()):
+                text = batch.texts[index] if index < len(batch.texts) and offset == batch.offset(index) else ""
+                number = self._length + 1 + index - start if self._header else batch.first + index
+                where = Position(
+                    interchange=self._interchange.control_number if self._interchange else "",
+                    set=self._header.control_number if self._header else "",
+                    segment=number if text else 0,
+                    tag=sound_tag(text.split("*")[0]),
+                    offset=offset,
+                )
+                yield oddity(kind, where)
+
+    def _take(self, one: Segment, batch: Batch) -> Iterator[Part | Segment | P]:
         match one.tag:
             case "ISA":
                 yield from self._end_interchange(None)
-                yield from self._isa(one, reader.delimiters or Delimiters())
+                yield one
+                yield from self._isa(one, batch.marks)
             case "IEA":
+                yield from self._end_group(None)
+                yield one
                 yield from self._end_interchange(one)
             case "GS":
                 yield from self._end_group(None)
+                yield one
                 yield from self._gs(one)
             case "GE":
+                yield from self._end_set(None)
+                yield one
                 yield from self._end_group(one)
             case "ST":
                 yield from self._end_set(None)
-                self._set = [one]
                 if self._group is None:
                     yield self._finding("x12.set.outside_group", "there is a set outside of any group", _ASK, one)
+                self._st(one)
             case "SE":
+                if self._header is None:
+                    yield one
                 yield from self._end_set(one)
-            case _ if self._set is not None:
-                self._set.append(one)
             case "TA1":
+                yield one
                 yield from self._ta1(one)
             case _:
+                yield one
                 yield self._finding(
                     "x12.envelope.unexpected",
                     "a segment stands outside of any set and was not read",
@@ -168,11 +305,18 @@ class Opener:
                     severity=Severity.WARN,
                 )
 
-    def cut(self) -> Iterator[Part]:
+    def locate(self, where: Position | str) -> Position | str:
+        """Adds the set and the number in it to the place of the segment behind the last."""
+        if self._header is None or not isinstance(where, Position):
+            return where
+        group = self._header.group.control_number if self._header.group else ""
+        return replace(where, group=group, set=self._header.control_number, segment=self._length + 1)
+
+    def cut(self) -> Iterator[Part | P]:
         """The set in hand, when nothing more can be read."""
         yield from self._end_set(None)
 
-    def end(self) -> Iterator[Part]:
+    def end(self) -> Iterator[Part | P]:
         """What is left open at the end of the document."""
         yield from self._end_interchange(None)
 
@@ -270,25 +414,31 @@ class Opener:
             note=ta1.at(5),
         )
 
-    def _end_set(self, se: Segment | None) -> Iterator[Part]:
-        held, self._set = self._set, None
-        if held is None:
+    def _st(self, st: Segment) -> None:
+        if self._interchange is None:
+            return  # The reader lets nothing through before an ISA.
+        st.number = 1
+        self._header = SetHeader(
+            interchange=self._interchange,
+            group=self._group,
+            type=st.at(1),
+            control_number=st.at(2),
+            version=(self._group.version if self._group else "") or st.at(3),
+            st=st,
+        )
+        self._length = 1
+        self._inside = self._begin(self._header)
+
+    def _end_set(self, se: Segment | None) -> Iterator[Part | P]:
+        header, inside = self._header, self._inside
+        self._header = self._inside = None
+        if header is None or inside is None:
             if se is not None:
                 yield self._finding("x12.set.header_missing", "an SE ends a set that no ST began", _ASK, se)
             return
-        if self._interchange is None:
-            return  # The reader lets nothing through before an ISA.
         self._sets += 1
-        whole = (*held, se) if se else tuple(held)
-        yield TransactionSet(
-            interchange=self._interchange,
-            group=self._group,
-            type=held[0].at(1),
-            control_number=held[0].at(2),
-            version=(self._group.version if self._group else "") or held[0].at(3),
-            segments=whole,
-            findings=tuple(self._about_set(held[0], se, len(whole))),
-        )
+        length = self._length + (se is not None)
+        yield from inside.end(se, tuple(self._about_set(header.st, se, length)))
 
     def _about_set(self, st: Segment, se: Segment | None, length: int) -> Iterator[Finding]:
         number = st.at(2)
@@ -320,7 +470,7 @@ class Opener:
                 "x12.set.control_numbers", "SE02 differs from ST02", "Send the same number in both", se, 2, "3"
             )
 
-    def _end_group(self, ge: Segment | None) -> Iterator[Part]:
+    def _end_group(self, ge: Segment | None) -> Iterator[Part | P]:
         yield from self._end_set(None)
         group = self._group
         if group is None:
@@ -340,7 +490,7 @@ class Opener:
                 yield self._finding("x12.group.control_numbers", what, "Send the same number in both", ge, 2, AK905="4")
         self._group = None
 
-    def _end_interchange(self, iea: Segment | None) -> Iterator[Part]:
+    def _end_interchange(self, iea: Segment | None) -> Iterator[Part | P]:
         yield from self._end_group(None)
         header = self._interchange
         if header is None:

@@ -4,16 +4,17 @@ It shows the document to the person who owns it, so the lines carry the document
 not. It raises nothing: what cannot be read ends in one finding that says where and how to mend it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gateway.errors import Finding, GatewayError, Position
 from gateway.x12 import guide
-from gateway.x12.codec import Reader
-from gateway.x12.envelope import Opener, Part, TransactionSet
+from gateway.x12.codec import Batch
+from gateway.x12.envelope import SetHeader, open_document
 from gateway.x12.guide import SegmentGuide
+from gateway.x12.table import Place
 from gateway.x12.tree import Segment
-from gateway.x12.validate import Examined, examine_set
+from gateway.x12.validate import Checking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,57 +44,119 @@ class Line:
 
 
 def explain(chunks: Iterable[bytes]) -> Iterator[Line]:
-    """The document line by line, as far as it can be read; holds one set in memory."""
-    reader, opener = Reader(), Opener()
+    """The document line by line, as far as it can be read; holds one chunk of it in memory."""
+    pinned = _Pinned()
     try:
-        for chunk in chunks:
-            for one in reader.feed(chunk):
-                yield from _lines(one, opener.take(one, reader), opener)
-        for one in reader.close():
-            yield from _lines(one, opener.take(one, reader), opener)
+        for part in open_document(chunks, _Explaining):
+            if isinstance(part, Segment):
+                yield from pinned.envelope(part)
+            elif isinstance(part, Finding):
+                yield from pinned.finding(part)
+            elif isinstance(part, Line):
+                yield from pinned.line(part)
     except GatewayError as error:
-        yield from _parts([*reader.take_findings(), *opener.cut()])
-        unreadable = Finding(rule="x12.document.unreadable", what=error.what, fix=error.fix, where=error.where)
+        yield from pinned.rest()
+        unreadable = Finding(rule="x12.document.unreadable", what=error.what, fix=error.fix, where=error.where, snip=1)
         yield Line(number=_number(unreadable), tag="", findings=(unreadable,))
         return
-    yield from _parts([*reader.take_findings(), *opener.end()])
+    yield from pinned.rest()
 
 
-def _lines(one: Segment, completed: Iterable[Part], opener: Opener) -> Iterator[Line]:
-    """The lines of the sets that a segment ends, then its own where it belongs to no set."""
-    was_in_set = opener.in_set
-    parts = list(completed)
-    sets = [each for each in parts if isinstance(each, TransactionSet)]
-    yield from _parts(sets)
-    findings = tuple(each for each in parts if isinstance(each, Finding))
-    if opener.in_set or (one.tag == "SE" and was_in_set):
-        if findings:
-            yield Line(number=one.number, tag="", findings=findings)
-        return
-    names = guide.envelope_names().get(one.tag)
-    yield _line(one, names, "", findings)
+class _Pinned:
+    """Brings findings about the envelope, and about how the text is written, to the lines that they are about."""
+
+    def __init__(self) -> None:
+        self._open: Segment | None = None  # of the envelope, until the next
+        self._findings: list[Finding] = []
+
+    def envelope(self, one: Segment) -> Iterator[Line]:
+        yield from self._end_open()
+        self._open = one
+
+    def finding(self, found: Finding) -> Iterator[Line]:
+        self._findings.append(found)
+        return iter(())
+
+    def line(self, line: Line) -> Iterator[Line]:
+        yield from self._end_open()
+        about = [each for each in self._findings if _number(each) <= line.number]
+        if about:
+            self._findings = [each for each in self._findings if _number(each) > line.number]
+            line = replace(line, findings=(*about, *line.findings))
+        yield line
+
+    def _end_open(self) -> Iterator[Line]:
+        """Gives the open segment's line; what is odd about the next segment was told before it, and waits."""
+        told = self._open.offset if self._open is not None else -1
+        ahead = [each for each in self._findings if _offset(each) > told]
+        self._findings = [each for each in self._findings if _offset(each) <= told]
+        yield from self.rest()
+        self._findings = ahead
+
+    def rest(self) -> Iterator[Line]:
+        """What waits for no other line."""
+        one, self._open = self._open, None
+        found, self._findings = tuple(self._findings), []
+        if one is not None:
+            yield _line(one, guide.envelope_names().get(one.tag), "", found)
+        else:
+            yield from (Line(number=_number(each), tag="", findings=(each,)) for each in found)
 
 
-def _parts(parts: Iterable[Part]) -> Iterator[Line]:
-    for part in parts:
-        if isinstance(part, Finding):
-            yield Line(number=_number(part), tag="", findings=(part,))
-        elif isinstance(part, TransactionSet):
-            yield from _set_lines(examine_set(part))
+class _Explaining(Checking):
+    """Makes a line of each segment of a set."""
+
+    def __init__(self, header: SetHeader) -> None:
+        super().__init__(header)
+        self._lines: list[Line] = []
+        self._number = 1
+
+    def _keep(self, batch: Batch, start: int, stop: int) -> None:
+        found = list(self._drain())
+        lines = [self._named(self._header.st, self._start)] if self._number == 1 else []
+        places = [each.place if each else None for each in self._trail] if self._guide else [None] * (stop - start)
+        for index, place in enumerate(places, start):
+            self._number += 1
+            lines.append(self._named(batch.segment(index, self._number), place))
+        self._lines += _pin(lines, found, self._name())
+
+    def _name(self) -> str:
+        return self._guide.name if self._guide else ""
+
+    def _named(self, one: Segment, place: Place | None) -> Line:
+        names = self._guide.named(place) if self._guide else None
+        if names is None and one.tag in ("ST", "SE"):
+            names = guide.envelope_names().get(one.tag)
+        return _line(one, names, self._name(), ())
+
+    def ready(self) -> Iterable[Line]:
+        """The lines since the last call."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[Line]:
+        """The last lines of the set, with what is wrong with its envelope."""
+        self._finish(se)
+        self._early += findings
+        lines = [self._named(self._header.st, self._start)] if self._number == 1 else []
+        if se is not None:
+            lines.append(self._named(se, self._guide.compiled.end if self._guide else None))
+        return _pin(lines, list(self._drain()), self._name())
 
 
-def _set_lines(examined: Examined) -> Iterator[Line]:
-    pinned: dict[int, list[Finding]] = {}
-    for finding in examined.findings:
-        pinned.setdefault(_number(finding), []).append(finding)
-    for number, (one, names) in enumerate(zip(examined.set.segments, examined.names, strict=True), 1):
-        here = pinned.pop(number, [])
-        if number == 1:
-            here = pinned.pop(0, []) + here
-            names = names or guide.envelope_names().get("ST")
-        yield _line(one, names, examined.guide, tuple(here))
-    for number, findings in sorted(pinned.items()):
-        yield Line(number=number, tag="", guide=examined.guide, findings=tuple(findings))
+def _pin(lines: Sequence[Line], findings: Iterable[Finding], guide_name: str) -> Iterator[Line]:
+    """Lines with the findings about them; those about lines that have gone come first, the others last."""
+    about: dict[int, list[Finding]] = {}
+    for each in findings:
+        about.setdefault(_number(each), []).append(each)
+    first = lines[0].number if lines else 0
+    for number in sorted(each for each in about if each < first and (each or first != 1)):
+        yield Line(number=number, tag="", guide=guide_name, findings=tuple(about.pop(number)))
+    for line in lines:
+        here = [*(about.pop(0, []) if line.number == 1 else []), *about.pop(line.number, [])]
+        yield replace(line, findings=tuple(here)) if here else line
+    for number in sorted(about):
+        yield Line(number=number, tag="", guide=guide_name, findings=tuple(about[number]))
 
 
 def _line(one: Segment, names: SegmentGuide | None, guide_name: str, findings: tuple[Finding, ...]) -> Line:
@@ -127,3 +190,7 @@ def _values(one: Segment, names: SegmentGuide | None) -> Iterator[Value]:
 
 def _number(finding: Finding) -> int:
     return finding.where.segment if isinstance(finding.where, Position) else 0
+
+
+def _offset(finding: Finding) -> int:
+    return finding.where.offset if isinstance(finding.where, Position) else -1

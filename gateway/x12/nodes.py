@@ -136,18 +136,22 @@ def _plain_segment(node: SegmentNode) -> list[Any]:
 
 def tree(values: list[Any]) -> LoopNode:
     """The tree that ``plain`` gave."""
-    *own, children = values
-    return LoopNode(*own, [tree(rest) if kind == "loop" else _segment(rest) for kind, *rest in children])
+    id_, name, usage, position, repeat, children = values
+    built = [tree(rest) if kind == "loop" else _segment(rest) for kind, *rest in children]
+    return LoopNode(id_, name, usage, position, repeat, built)
 
 
 def _segment(values: list[Any]) -> SegmentNode:
-    *own, elements, syntax, key = values
-    built = [
-        CompositeNode(*rest[:-1], [_element(each) for each in rest[-1]]) if kind == "composite" else _element(rest)
-        for kind, *rest in elements
-    ]
+    tag, name, usage, position, repeat, elements, syntax, key = values
+    built = [_composite(rest) if kind == "composite" else _element(rest) for kind, *rest in elements]
     notes = [(kind, tuple(ordinals)) for kind, ordinals in syntax]
-    return SegmentNode(*own, built, notes, tuple((element, component) for element, component in key))
+    keys = tuple((element, component) for element, component in key)
+    return SegmentNode(tag, name, usage, position, repeat, built, notes, keys)
+
+
+def _composite(values: list[Any]) -> CompositeNode:
+    name, ordinal, usage, data_element, repeat, parts = values
+    return CompositeNode(name, ordinal, usage, data_element, repeat, [_element(each) for each in parts])
 
 
 def _element(values: list[Any]) -> ElementNode:

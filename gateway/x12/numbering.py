@@ -1,65 +1,97 @@
 """Checks how a set numbers its own parts: HL01 counts, HL02 names an open level above, HL04 says whether levels
 follow below, LX01 counts a claim's lines.
 
-It knows no guide, and never mends a number.
+It knows no guide, never mends a number, and remembers the open levels only.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gateway.x12.elements import Fault
-from gateway.x12.tree import Segment
 
 
-def check(segments: Iterable[Segment], *, lines_of: str = "") -> Iterator[tuple[int, Fault]]:
-    """Faults with the index of their segment. ``lines_of`` is the tag whose LX start at 1 anew: CLM in an 837."""
-    levels: list[str] = []
-    parents: set[str] = set()
-    said: list[tuple[int, Segment]] = []
-    count = line = 0
-    sound = True  # Where a number or a parent is wrong, nothing certain follows about children.
-    for index, one in enumerate(segments):
-        if one.tag == "HL":
-            count += 1
-            parents.add(one.at(2))
-            said.append((index, one))
-            for fault in _check_level(one, count, levels):
-                sound = False
-                yield index, fault
-        elif lines_of and one.tag == lines_of:
-            line = 0
-        elif lines_of and one.tag == "LX":
-            line += 1
-            if one.at(1) != str(line):
-                what = f"the line is numbered wrongly; it is line {line} of its claim"
-                fix = f"Send LX01 as {line}"
-                yield index, Fault(rule="x12.lx.number", what=what, fix=fix, code="7", element=1)
-    for index, one in said if sound else ():
-        for fault in _check_child(one, has_child=one.at(1) in parents):
-            yield index, fault
+@dataclass(slots=True)
+class _Level:
+    number: str
+    child: str  # HL04
+    segment: int
+    path: str
+    has_child: bool = False
 
 
-def _check_child(hl: Segment, *, has_child: bool) -> Iterator[Fault]:
-    """HL04, where it is sent: 1 with a level below, 0 without (X12 data element 736)."""
-    if hl.at(4) == "1" and not has_child:
-        what, fix = "HL04 says that a level follows below this one, and none does", "Send the level, or HL04 as 0"
-        yield Fault(rule="x12.hl.child", what=what, fix=fix, code="7", element=4)
-    elif hl.at(4) == "0" and has_child:
-        what = "HL04 says that no level follows below this one, and one does"
-        yield Fault(rule="x12.hl.child", what=what, fix="Send HL04 as 1", code="7", element=4)
+@dataclass(frozen=True, slots=True)
+class Misnumbered:
+    """A fault at a segment, by its number in the set and the path of its loop."""
+
+    segment: int
+    tag: str
+    path: str
+    fault: Fault
 
 
-def _check_level(hl: Segment, count: int, levels: list[str]) -> Iterator[Fault]:
-    number, parent = hl.at(1), hl.at(2)
-    if number != str(count):
-        what = f"the level is numbered wrongly; it is HL number {count} of its set"
-        yield Fault(rule="x12.hl.number", what=what, fix=f"Send HL01 as {count}", code="7", element=1)
-    if not parent:
-        levels[:] = [number]
-        return
-    if parent in levels:
-        del levels[levels.index(parent) + 1 :]
-    else:
-        what = "HL02 names a level that is not open above this one"
-        fix = "Send HL01 of the level that this one belongs to, and put its children right after it"
-        yield Fault(rule="x12.hl.parent", what=what, fix=fix, code="7", element=2)
-    levels.append(number)
+class Numbering:
+    """Follows the numbers of one set. Where one is wrong, nothing certain follows about children."""
+
+    def __init__(self) -> None:
+        self._open: list[_Level] = []
+        self._count = 0
+        self._line = 0
+        self._sound = True
+
+    def level(self, values: list[str], segment: int, path: str) -> Iterator[Misnumbered]:
+        """An HL, as ["HL", HL01, HL02, HL03, HL04]; ``segment`` is its number in the set."""
+        number, parent, _, child = ([*values[1:], "", "", "", ""])[:4]
+        self._count += 1
+        if number != str(self._count):
+            what = f"the level is numbered wrongly; it is HL number {self._count} of its set"
+            yield from self._wrong(segment, path, "number", what, f"Send HL01 as {self._count}", 1)
+        keep = 0
+        if parent:
+            keep = next((at for at, each in enumerate(self._open, 1) if each.number == parent), 0)
+            if keep:
+                self._open[keep - 1].has_child = True
+            else:
+                keep = len(self._open)
+                what = "HL02 names a level that is not open above this one"
+                fix = "Send HL01 of the level that this one belongs to, and put its children right after it"
+                yield from self._wrong(segment, path, "parent", what, fix, 2)
+        yield from self._close(keep)
+        self._open.append(_Level(number, child, segment, path))
+
+    def end(self) -> Iterator[Misnumbered]:
+        """The end of the set."""
+        yield from self._close(0)
+
+    def claim(self) -> None:
+        """A claim begins: its lines start at 1 anew."""
+        self._line = 0
+
+    def line(self, number: str, segment: int, path: str) -> Iterator[Misnumbered]:
+        """An LX of a claim; ``number`` is LX01."""
+        self._line += 1
+        if number != str(self._line):
+            what = f"the line is numbered wrongly; it is line {self._line} of its claim"
+            fault = Fault(rule="x12.lx.number", what=what, fix=f"Send LX01 as {self._line}", code="7", element=1)
+            yield Misnumbered(segment, "LX", path, fault)
+
+    def _wrong(self, segment: int, path: str, rule: str, what: str, fix: str, element: int) -> Iterator[Misnumbered]:
+        self._sound = False
+        yield Misnumbered(
+            segment, "HL", path, Fault(rule=f"x12.hl.{rule}", what=what, fix=fix, code="7", element=element)
+        )
+
+    def _close(self, keep: int) -> Iterator[Misnumbered]:
+        """Levels end: HL04, where it is sent, is 1 with a level below, 0 without (X12 data element 736)."""
+        ended, self._open[keep:] = self._open[keep:], []
+        for each in ended if self._sound else ():
+            if each.child == "1" and not each.has_child:
+                what = "HL04 says that a level follows below this one, and none does"
+                fix = "Send the level, or HL04 as 0"
+            elif each.child == "0" and each.has_child:
+                what = "HL04 says that no level follows below this one, and one does"
+                fix = "Send HL04 as 1"
+            else:
+                continue
+            yield Misnumbered(
+                each.segment, "HL", each.path, Fault(rule="x12.hl.child", what=what, fix=fix, code="7", element=4)
+            )

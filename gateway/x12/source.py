@@ -27,14 +27,13 @@ def files(name: str) -> list[Path]:
     if spec is None or spec.origin is None:
         raise GatewayError("pyx12 is not installed", where=name, fix="Install the gateway with its requirements")
     maps = Path(spec.origin).parent / "map"
-    own = own_file(name)
-    parts = [
-        own or maps / name,
-        maps / "codes.xml",
-        maps / "dataele.xml",
-        *([corrections] if (corrections := own_file(f"{name.removesuffix('.xml')}.toml")) else []),
-    ]
-    return [each for each in parts if each.is_file()]
+    parts = [own_file(name) or maps / name, maps / "codes.xml", maps / "dataele.xml", own_file(corrections(name))]
+    return [each for each in parts if each is not None and each.is_file()]
+
+
+def corrections(name: str) -> str:
+    """The name of the file in ``edi_maps/guides`` that corrects a guide, where there is one."""
+    return f"{Path(name).stem}.toml"
 
 
 def own_file(name: str) -> Path | None:

@@ -1,16 +1,32 @@
-"""Examines a document: envelopes and, set by set, the guide. Holds one set in memory, and answers nobody.
+"""Examines a document: envelopes and, set by set, the guide. It answers nobody.
 
-What is wrong comes as findings beside the set they are about; only bytes that cannot be read further raise.
+What is wrong comes as findings; only bytes that cannot be read further raise. ``examine`` holds one set in memory;
+``stream`` gives a claim, a payment or an event at a time, and ``check`` findings alone: both are for documents of any
+length.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gateway.errors import Finding, Severity
-from gateway.x12 import guide
-from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment, TransactionSet, unwrap
-from gateway.x12.guide import SegmentGuide
-from gateway.x12.tree import Loop
+from gateway.x12 import guide, registry
+from gateway.x12.codec import Batch
+from gateway.x12.envelope import (
+    Inside,
+    InterchangeHeader,
+    SetHeader,
+    TechnicalAcknowledgment,
+    TransactionSet,
+    Whole,
+    next_of_envelope,
+    open_document,
+)
+from gateway.x12.guide import Guide, SegmentGuide
+from gateway.x12.nodes import ROOT
+from gateway.x12.table import Place, Step
+from gateway.x12.tree import Loop, Segment
+from gateway.x12.walk import Walk, sorted_by_place
 
 # GS01 of the sets that meet here, X12 data element 479.
 FUNCTIONAL_IDS = {
@@ -28,6 +44,9 @@ FUNCTIONAL_IDS = {
     "999": "FA",
 }
 
+# The loop that one record stands for, by ST01: a claim, a claim payment, an event, a claim's status, a set's answer.
+UNITS = {"837": "2300", "835": "2100", "278": "2000E", "277": "2200D", "999": "2000"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
@@ -43,36 +62,231 @@ class Examined:
     names: tuple[SegmentGuide | None, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One claim, payment or event of a set: its loop, and the loops around it as far as they had come, outermost (the
+    set) first. The loops around are the reader's own: they grow and must not be kept."""
+
+    set: SetHeader
+    guide: str
+    loop: Loop
+    around: tuple[Loop, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetEnd:
+    """The end of a set, after its units and findings. ``root`` holds what stands in none of them, None where there is
+    no guide; ``blocked`` says that a finding about the set forbids to take it; ``length`` counts its segments."""
+
+    set: SetHeader
+    guide: str
+    root: Loop | None
+    blocked: bool
+    length: int
+
+
 def examine(chunks: Iterable[bytes]) -> Iterator[InterchangeHeader | TechnicalAcknowledgment | Examined | Finding]:
     """The parts of a document, each set held against its guide.
 
     Raises MalformedInterchange where the document cannot be read further, after all that could be.
     """
-    for part in unwrap(chunks):
-        yield examine_set(part) if isinstance(part, TransactionSet) else part
+    for part in open_document(chunks, _Examining):
+        if isinstance(part, InterchangeHeader | TechnicalAcknowledgment | Examined | Finding):
+            yield part
 
 
-def examine_set(one: TransactionSet) -> Examined:
-    """A set held against its guide."""
-    beginning = next((each for each in one.segments if each.tag == "BHT"), None)
-    purpose = beginning.at(2) if beginning else ""
-    implementation = one.segments[0].at(3)
-    name = guide.guide_name(one.type, one.version, purpose) or guide.guide_name(one.type, implementation, purpose)
-    findings = [*one.findings, *_check_names(one)]
-    if name is None:
-        findings.append(_no_guide(one))
-        nothing = (None,) * len(one.segments)
-        return Examined(set=one, guide="", root=None, findings=tuple(findings), names=nothing)
-    walked = guide.load(name).walk(one.segments, one.place)
-    findings += walked.findings
-    return Examined(set=one, guide=name, root=walked.root, findings=tuple(findings), names=walked.guides)
+def stream(chunks: Iterable[bytes]) -> Iterator[InterchangeHeader | TechnicalAcknowledgment | Unit | SetEnd | Finding]:
+    """The parts of a document, of each set its units; in constant memory, but for one unit and the set's own head.
+
+    Findings come as they are found. Raises MalformedInterchange like ``examine``.
+    """
+    for part in open_document(chunks, _Streaming):
+        if not isinstance(part, Segment | TransactionSet | Examined):
+            yield part
 
 
-def _check_names(one: TransactionSet) -> Iterator[Finding]:
+def check(chunks: Iterable[bytes]) -> Iterator[InterchangeHeader | TechnicalAcknowledgment | SetEnd | Finding]:
+    """What is wrong with a document, and the end of each set; in constant memory. Raises like ``examine``."""
+    for part in open_document(chunks, Checking):
+        if isinstance(part, InterchangeHeader | TechnicalAcknowledgment | SetEnd | Finding):
+            yield part
+
+
+class Checking(Inside[Any]):
+    """Takes a set through its guide and gives its findings."""
+
+    def __init__(self, header: SetHeader) -> None:
+        self._header = header
+        self._guide: Guide | None = None
+        self._walk: Walk | None = None
+        self._begun = False
+        self._blocked = False
+        self._length = 1
+        self._early: list[Finding] = []  # about the set as a whole
+        self._trail: list[Step | None] = []
+        self._start: Place | None = None
+
+    def run(self, batch: Batch, start: int) -> int:
+        """Takes segments from an index on, up to the next of the envelope; returns its index."""
+        if not self._begun:
+            self._choose(batch, start)
+        self._trail.clear()
+        stop = self._walk.run(batch, start, self._trail) if self._walk else next_of_envelope(batch, start)
+        self._length += stop - start
+        self._keep(batch, start, stop)
+        return stop
+
+    def _choose(self, batch: Batch, start: int) -> None:
+        """Finds the guide; some are told apart by BHT02, which is in the set's second segment."""
+        self._begun = True
+        header = self._header
+        second = batch.segment(start) if start < len(batch.texts) else Segment("")
+        purpose = second.at(2) if second.tag == "BHT" else ""
+        name = registry.registered(header.type, header.version, purpose) or registry.registered(
+            header.type, header.st.at(3), purpose
+        )
+        self._early = list(_check_names(header))
+        if name is None:
+            self._early.append(_no_guide(header))
+            return
+        self._guide = guide.load(name)
+        self._walk = Walk(self._guide.compiled, header.place)
+        self._start = self._walk.begin(header.st)
+
+    def _keep(self, batch: Batch, start: int, stop: int) -> None:
+        """Takes what was walked just now."""
+
+    def _drain(self) -> Iterator[Finding]:
+        early, self._early = self._early, []
+        found = early
+        if self._walk is not None and self._walk.findings:
+            found = [*early, *self._walk.findings]
+            self._walk.findings.clear()
+        for each in found:
+            self._blocked |= each.severity is Severity.BLOCK
+            yield each
+
+    def ready(self) -> Iterable[Any]:
+        """The findings since the last call."""
+        return self._drain() if self._early or (self._walk is not None and self._walk.findings) else ()
+
+    def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[Any]:
+        """The end of the set, with what is wrong with its envelope."""
+        self._finish(se)
+        self._early += findings
+        yield from self._drain()
+        yield SetEnd(
+            set=self._header,
+            guide=self._guide.name if self._guide else "",
+            root=self._rest(),
+            blocked=self._blocked,
+            length=self._length + (se is not None),
+        )
+
+    def _finish(self, se: Segment | None) -> None:
+        if not self._begun:
+            self._choose(Batch([], self._header.interchange.delimiters, 0), 0)
+        if self._walk is not None:
+            self._walk.end(se)
+
+    def _rest(self) -> Loop | None:
+        return None
+
+
+class _Streaming(Checking):
+    """Builds the loops of each unit, and lets it go."""
+
+    def __init__(self, header: SetHeader) -> None:
+        super().__init__(header)
+        self._stack = [Loop(ROOT)]
+        self._units: list[Unit] = []
+        self._unit = UNITS.get(header.type, "")
+        self._number = 2
+
+    def _keep(self, batch: Batch, start: int, stop: int) -> None:
+        if self._guide is None:
+            return
+        stack = self._stack
+        for index, step in enumerate(self._trail, start):
+            if step is None:
+                continue
+            for _ in range(step.pops):
+                self._close(stack)
+            for loop in step.opened:
+                inner = Loop(loop.id)
+                stack[-1].loops.append(inner)
+                stack.append(inner)
+            stack[-1].segments.append(batch.segment(index, self._number + index - start))
+        self._number += stop - start
+
+    def _close(self, stack: list[Loop]) -> None:
+        """A unit that ends is given and forgotten, and so is what was around units."""
+        ended = stack.pop()
+        if ended.id == self._unit and self._guide is not None:
+            self._units.append(Unit(set=self._header, guide=self._guide.name, loop=ended, around=tuple(stack)))
+            stack[-1].loops.pop()
+        elif self._guide is not None and ended.id in self._guide.around(self._unit):
+            stack[-1].loops.pop()
+
+    def ready(self) -> Iterable[Any]:
+        """The findings and the units since the last call."""
+        units, self._units = self._units, []
+        return (*super().ready(), *units) if units else super().ready()
+
+    def _finish(self, se: Segment | None) -> None:
+        super()._finish(se)
+        while len(self._stack) > 1:
+            self._close(self._stack)
+
+    def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[Any]:
+        """What is left, and the end of the set."""
+        *parts, end = super().end(se, findings)
+        yield from parts
+        yield from self._units
+        yield end
+
+    def _rest(self) -> Loop | None:
+        return self._stack[0] if self._guide is not None else None
+
+
+class _Examining(Checking):
+    """Keeps the whole set: segments, loops, and what the guide calls each segment."""
+
+    def __init__(self, header: SetHeader) -> None:
+        super().__init__(header)
+        self._whole = Whole(header)
+        self._root = Loop(ROOT)
+        self._stack = [self._root]
+        self._places: list[Place | None] = []
+
+    def _keep(self, batch: Batch, start: int, stop: int) -> None:
+        kept = self._whole.keep(batch, start, stop)
+        if self._guide is None:
+            return
+        guide.grow(self._stack, kept, self._trail)
+        self._places += [step.place if step is not None else None for step in self._trail]
+
+    def ready(self) -> Iterable[Any]:
+        """Nothing before the end."""
+        return ()
+
+    def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[Any]:
+        """The whole set."""
+        self._finish(se)
+        (whole,) = self._whole.end(se, findings)
+        found = (*findings, *self._early, *sorted_by_place(self._walk.findings if self._walk else []))
+        if self._guide is None:
+            yield Examined(set=whole, guide="", root=None, findings=found, names=(None,) * len(whole.segments))
+            return
+        places = [self._start, *self._places, *([self._guide.compiled.end] if se is not None else [])]
+        names = tuple(self._guide.named(each) for each in places)
+        yield Examined(set=whole, guide=self._guide.name, root=self._root, findings=found, names=names)
+
+
+def _check_names(one: SetHeader) -> Iterator[Finding]:
     """Whether GS01, GS08 and ST03 say the same of the set. Many senders get them wrong, so these are warnings."""
     if one.group is None:
         return
-    header = one.segments[0]
     expected = FUNCTIONAL_IDS.get(one.type, one.group.functional_id)
     if one.group.functional_id != expected:
         yield Finding(
@@ -82,21 +296,23 @@ def _check_names(one: TransactionSet) -> Iterator[Finding]:
             fix=f"Send GS01 as {expected}",
             where=replace(one.place, set="", tag="GS", element=1),
             source="X12 data element 479",
+            snip=1,
         )
-    if header.at(3) and header.at(3) != one.group.version:
+    if one.st.at(3) and one.st.at(3) != one.group.version:
         yield Finding(
             rule="x12.set.version",
             severity=Severity.WARN,
             what="ST03 and GS08 name different implementation guides",
             fix="Send the same version in both",
-            where=replace(one.place, segment=1, tag="ST", element=3, offset=header.offset),
+            where=replace(one.place, segment=1, tag="ST", element=3, offset=one.st.offset),
             source="X12.6",
             codes={"IK502": "I6"},
+            snip=1,
         )
 
 
-def _no_guide(one: TransactionSet) -> Finding:
-    known = guide.knows_type(one.type)
+def _no_guide(one: SetHeader) -> Finding:
+    known = registry.knows_type(one.type)
     what = (
         "there is no guide here for this version of the set" if known else "there is no guide here for this type of set"
     )
@@ -105,7 +321,8 @@ def _no_guide(one: TransactionSet) -> Finding:
         severity=Severity.NOT_EVALUATED,
         what=f"{what}, so only its envelope was checked",
         fix="Ask the sender for a version that is exchanged here, or look at the set by hand",
-        where=replace(one.place, segment=1, tag="ST", element=3 if known else 1, offset=one.segments[0].offset),
+        where=replace(one.place, segment=1, tag="ST", element=3 if known else 1, offset=one.st.offset),
         source="X12 data element 718",
         codes={"IK502": "I6" if known else "1"},
+        snip=2,
     )

@@ -1,0 +1,239 @@
+"""Compiles a guide to the steps of its walk: from each place, what each segment leads to.
+
+A step is found once for each place, tag and qualifier, by looking through the guide in its order, and then stands in
+the place's table. Tables only grow with what the guide itself names, never with values of a document.
+
+Which places can follow: the rest of the loop from the position of the last segment on (those of one position come in
+any order), the same loop again, then the rest of the loop around it, and so on outward.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from gateway.x12.nodes import UNLIMITED, LoopNode, SegmentNode
+from gateway.x12.patterns import Check, Lists, compile_segment
+from gateway.x12.tree import Segment
+
+QUALIFIER_MAX = 3  # characters; a longer qualifier is looked up by the slow path each time
+STEPS_MAX = 500  # of one tag from one place
+_AFTER_LONG_TAG = itemgetter(slice(4, 4 + QUALIFIER_MAX))
+_AFTER_SHORT_TAG = itemgetter(slice(3, 3 + QUALIFIER_MAX))
+
+Table = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A segment of the guide in its loop. ``loops`` are those around it, outermost (the set) first."""
+
+    index: int
+    node: SegmentNode
+    loops: tuple[LoopNode, ...]
+    path: str  # of loop ids, "" right below the set
+    counter: int
+    table: Table = field(default_factory=dict)  # steps from here, by the first three characters of a segment
+    reach: tuple["Reachable", ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reachable:
+    """A place that can follow another: how many loops end first, and which begin."""
+
+    place: Place
+    pops: int
+    opened: tuple[LoopNode, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Missing:
+    """A part that a loop must have, and what counts it."""
+
+    counter: int
+    node: LoopNode | SegmentNode
+    path: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step of the walk. ``needed`` are the required parts that it passes."""
+
+    place: Place
+    pops: int
+    opened: tuple[LoopNode, ...]
+    needed: tuple[Missing, ...]
+    hot: tuple[Any, ...]
+
+
+class Compiled:
+    """A guide ready to be walked. Its tables fill as documents are read; threads may share it, for a step that two
+    of them find is the same step."""
+
+    def __init__(
+        self,
+        name: str,
+        root: LoopNode,
+        lists: Callable[[str, SegmentNode], Lists] | None = None,
+        specials: frozenset[str] = frozenset(),
+    ) -> None:
+        self.name = name
+        self.root = root
+        self._specials = specials
+        self._lists = lists or (lambda path, node: Lists())
+        self.places: list[Place] = []
+        self._counters: dict[int, int] = {}  # id of a node -> its counter
+        self._ranges: dict[int, tuple[int, int]] = {}  # id of a loop -> the counters of its children
+        self._place_of: dict[int, Place] = {}
+        self._checks: dict[int, Check] = {}
+        self.counters = 0
+        self._number(root, (), "")
+        self.start = self.places[0]
+        self.end = next((each for each in reversed(self.places) if each.node.tag == "SE"), None)
+        self.tags = frozenset(each.node.tag for each in self.places)
+        self._key_places: dict[str, tuple[tuple[int, int], ...]] = {}
+        for each in self.places:
+            known = self._key_places.get(each.node.tag, ())
+            self._key_places[each.node.tag] = tuple(dict.fromkeys((*known, *each.node.key)))
+
+    def _number(self, loop: LoopNode, around: tuple[LoopNode, ...], path: str) -> None:
+        first = self.counters
+        self.counters += len(loop.children)
+        self._ranges[id(loop)] = (first, self.counters)
+        for counter, child in enumerate(loop.children, first):
+            self._counters[id(child)] = counter
+            if isinstance(child, LoopNode):
+                self._number(child, (*around, loop), f"{path}/{child.id}" if path else child.id)
+            else:
+                place = Place(len(self.places), child, (*around, loop), path, counter)
+                self.places.append(place)
+                self._place_of[id(child)] = place
+
+    def check(self, place: Place) -> Check:
+        """The function that passes what is certainly valid at the place."""
+        found = self._checks.get(place.index)
+        if found is None:
+            lists = self._lists(place.path, place.node)
+            found = self._checks[place.index] = compile_segment(place.node, lists).compile()
+        return found
+
+    def reach(self, place: Place) -> tuple[Reachable, ...]:
+        """What can follow a place, nearest first."""
+        if place.reach is None:
+            place.reach = tuple(self._reach(place))
+        return place.reach
+
+    def _reach(self, place: Place) -> Iterator[Reachable]:
+        position = place.node.position
+        for pops, loop in enumerate(reversed(place.loops)):
+            for child in loop.children:
+                if child.position < position:
+                    continue
+                if isinstance(child, LoopNode):
+                    opened = tuple(_openings(child))
+                    yield Reachable(self._place_of[id(child.first)], pops, opened)
+                elif loop is self.root or child is not loop.first:
+                    yield Reachable(self._place_of[id(child)], pops, ())
+            position = loop.position
+
+    def step(self, place: Place, segment: Segment, text: str) -> Step | None:
+        """The step that a segment takes from a place; None where the guide has no place for it. ``text`` is the
+        segment between the standard delimiters.
+
+        Where its qualifier is none of those that are known here, but only one place could be meant, it is that one.
+        """
+        alike = [each for each in self.reach(place) if each.place.node.tag == segment.tag]
+        for each in alike:
+            if _matches(each.place.node, segment):
+                step = self._make(place, each)
+                self._keep(place, segment, text, step)
+                return step
+        if len({each.place.index for each in alike}) == 1:
+            return self._make(place, alike[0])
+        return None
+
+    def _keep(self, place: Place, segment: Segment, text: str, step: Step) -> None:
+        """Puts a step into the table, under what the hot path cuts out of a segment's text."""
+        keys = self._key_places[segment.tag]
+        head = f"{segment.tag}*"[:3]
+        if not keys:
+            place.table[head] = (*step.hot, None)
+            return
+        cut: Callable[[str], Any]
+        if len(keys) == 1 and keys[0][0] == 1:
+            if len(segment.at(1)) > QUALIFIER_MAX:
+                return
+            cut = _AFTER_LONG_TAG if len(segment.tag) > 2 else _AFTER_SHORT_TAG
+        else:
+            cut = _Cut(tuple(element for element, _ in keys))
+        entry = place.table.get(head)
+        if entry is None:
+            entry = place.table[head] = (*(None,) * len(step.hot), (cut, {}))
+        _, steps = entry[-1]
+        if len(steps) < STEPS_MAX:
+            steps[cut(text)] = step.hot
+
+    def _make(self, place: Place, found: Reachable) -> Step:
+        needed = tuple(self._passed(place, found))
+        target = found.place
+        opened = []
+        for loop in found.opened:
+            low, high = self._ranges[id(loop)]
+            opened.append((self._counters[id(loop)], loop.repeat, low, high, [0] * (high - low), loop))
+        most = UNLIMITED if found.opened else target.node.repeat
+        special = target.node.tag if target.node.tag in self._specials else None
+        counted = tuple(each.counter for each in needed)
+        step = Step(target, found.pops, found.opened, needed, ())
+        hot = (target.table, self.check(target), counted, tuple(opened), target.counter, most, special, step)
+        object.__setattr__(step, "hot", hot)
+        return step
+
+    def passed_at_end(self, place: Place) -> Iterator[Missing]:
+        """The required parts that are left when the set ends at this place; SE is not one of them."""
+        yield from self._passed(place, None)
+
+    def _passed(self, place: Place, found: Reachable | None) -> Iterator[Missing]:
+        position = place.node.position
+        pops = found.pops if found is not None else len(place.loops) - 1
+        for level, loop in enumerate(reversed(place.loops)):
+            path = "/".join(each.id for each in place.loops[1 : len(place.loops) - level])
+            until = UNLIMITED
+            if level == pops and found is not None:
+                until = (found.opened[0] if found.opened else found.place.node).position
+            for child in loop.children:
+                if child.usage == "R" and position <= child.position < until and not self._is_edge(child):
+                    if isinstance(child, LoopNode):
+                        yield Missing(self._counters[id(child)], child, f"{path}/{child.id}".lstrip("/"))
+                    else:
+                        yield Missing(self._counters[id(child)], child, path)
+            if level == pops:
+                return
+            position = loop.position
+
+    def _is_edge(self, node: LoopNode | SegmentNode) -> bool:
+        return isinstance(node, SegmentNode) and node.tag in ("ST", "SE")
+
+
+class _Cut:
+    """The qualifiers of a segment whose qualifier is not simply its first element."""
+
+    def __init__(self, elements: tuple[int, ...]) -> None:
+        self._elements = elements
+
+    def __call__(self, text: str) -> tuple[str, ...]:
+        parts = text.split("*")
+        return tuple(parts[each] if each < len(parts) else "" for each in self._elements)
+
+
+def _openings(loop: LoopNode) -> Iterator[LoopNode]:
+    yield loop
+    if isinstance(loop.children[0], LoopNode):
+        yield from _openings(loop.children[0])
+
+
+def _matches(node: SegmentNode, segment: Segment) -> bool:
+    for element, component in node.key:
+        known = node.element_at(element, component)
+        if known is not None and segment.at(element, component or 1) not in known.codes:
+            return False
+    return True
