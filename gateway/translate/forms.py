@@ -6,29 +6,54 @@ ValueError, whose text names the trouble and never the value, which may be a pat
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+DIGITS_MAX = 15  # of a whole number that is read the short way
+KNOWN_MAX = 4096
 DIGITS_8 = re.compile(r"[0-9]{8}")
 MINUTES_AN_HOUR = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """``write`` and ``read`` are each other's inverse; ``settle`` gives the one of several names that is read back."""
+    """``write`` and ``read`` are each other's inverse; ``settle``, where there is one, gives the one of several names
+    that is read back.
+
+    ``texts`` and ``values`` hold what was written and read before, or all that there is, because amounts and days come
+    again and again; they know a value apart from whose it was, and never grow beyond ``KNOWN_MAX``.
+    """
 
     name: str
     write: Callable[[Any], str]
     read: Callable[[str], Any]
-    settle: Callable[[Any], Any] = lambda value: value
+    settle: Callable[[Any], Any] | None = None
     zero_is_empty: bool = False
+    is_text: bool = False  # ``read`` and ``write`` change nothing.
+    texts: dict[Any, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
-    def is_empty(self, value: Any) -> bool:
-        return value is None or value == "" or value == () or (self.zero_is_empty and value == 0)
+    def written(self, value: Any) -> str:
+        text = self.texts.get(value)
+        if text is None:
+            text = self.write(value)
+            if len(self.texts) >= KNOWN_MAX:
+                self.texts.clear()
+            self.texts[value] = text
+        return text
+
+    def understood(self, text: str) -> Any:
+        value = self.values.get(text)
+        if value is None:
+            value = self.read(text)
+            if len(self.values) >= KNOWN_MAX:
+                self.values.clear()
+            self.values[text] = value
+        return value
 
 
 class Misfit(ValueError):
@@ -48,13 +73,16 @@ def form_for(name: str, kind: Any, codes: Mapping[str, Mapping[str, Any]]) -> Fo
     if kind is not wanted:
         raise Misfit(f"the form {bare} is for {wanted.__name__}, the field is {_shown(kind)}")
     if bare == "date":
-        return Form("date", lambda day: day.strftime("%Y%m%d"), date_in)
+        return _DATE
     write, read = _NUMBERS[bare]
-    return Form(bare, write, read, zero_is_empty=zero_is_empty)
+    texts, values = _KNOWN[bare]
+    return Form(bare, write, read, zero_is_empty=zero_is_empty, texts=texts, values=values)
 
 
 def cents_out(cents: int) -> str:
     """An amount of the standard's type R: no more digits than needed, as in 12.5 or -3."""
+    if cents % 100 == 0:
+        return str(cents // 100)
     whole, part = divmod(abs(cents), 100)
     return "-" * (cents < 0) + f"{whole}.{part:02}".rstrip("0").rstrip(".")
 
@@ -76,6 +104,10 @@ def hours_in(text: str) -> int:
 
 def int_in(text: str) -> int:
     return _whole(text, 1, "a whole number")
+
+
+def date_out(day: date) -> str:
+    return f"{day.year:04}{day.month:02}{day.day:02}"
 
 
 def date_in(text: str) -> date:
@@ -110,9 +142,14 @@ _NUMBERS: dict[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
     "cents": (cents_out, cents_in),
     "hours": (hours_out, hours_in),
 }
+_KNOWN: dict[str, tuple[dict[Any, str], dict[str, Any]]] = {name: ({}, {}) for name in _NUMBERS}
+_TEXT = Form("text", str, str, is_text=True)
+_DATE = Form("date", date_out, date_in)
 
 
 def _whole(text: str, parts: int, meant: str) -> int:
+    if text.isdecimal() and text.isascii() and len(text) <= DIGITS_MAX:
+        return int(text) * parts
     if not NUMBER.fullmatch(text):
         raise ValueError(f"it is not {meant}")
     amount = Decimal(text) * parts
@@ -123,7 +160,7 @@ def _whole(text: str, parts: int, meant: str) -> int:
 
 def _text(kind: Any) -> Form:
     if kind is str:
-        return Form("text", str, str)
+        return _TEXT
     if isinstance(kind, type) and issubclass(kind, Enum):
         known = {str(each.value): each for each in kind}
 
@@ -132,7 +169,7 @@ def _text(kind: Any) -> Form:
                 raise ValueError(f"it is not one of the codes {' '.join(known)}")
             return known[text]
 
-        return Form("text", plain, read)
+        return Form("text", plain, read, values=dict(known))
     raise Misfit(f"a field of type {_shown(kind)} needs a form")
 
 
@@ -162,7 +199,7 @@ def _coded(name: str, kind: Any, table: Mapping[str, Any]) -> Form:
     def settle(value: Any) -> Any:
         return known[written[plain(value)]] if plain(value) in written else value
 
-    return Form(name, write, read, settle)
+    return Form(name, write, read, settle, values=dict(known))
 
 
 def _shown(kind: Any) -> str:

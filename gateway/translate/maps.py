@@ -67,11 +67,14 @@ from typing import Any
 
 from gateway import resources
 from gateway.errors import Finding, GatewayError, Position, SettingsInvalid
-from gateway.translate.engine import RUN, Maker, Part, Written
-from gateway.translate.fields import Condition, Scope, Values
+from gateway.translate.building import Builder
+from gateway.translate.carrying import Carrier
+from gateway.translate.fields import Condition
 from gateway.translate.forms import Misfit, from_plain_text
 from gateway.translate.lines import Bracket, Line
 from gateway.translate.notation import Binder, Mistake, resolve
+from gateway.translate.parts import RUN, Part
+from gateway.translate.reading import Reader
 from gateway.x12.tree import Loop, Segment
 
 RULE = "map"
@@ -97,42 +100,66 @@ PART_KEYS: dict[str, type] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Map:
-    """One transaction's map. ``guide`` names the guide whose loops ``read`` expects."""
+    """One transaction's map. ``guide`` names the guide whose loops ``read`` expects.
+
+    Each direction is made into Python when it is first asked for; ``source`` shows that.
+    """
 
     name: str
     guide: str
     record: type
     whole: Part
-    maker: Maker
+    said_in: Mapping[tuple[type, str], str]
+    _builder: Builder | None = None
+    _reader: Reader | None = None
+    _carrier: Carrier | None = None
 
     def build(self, record: Any) -> list[Segment]:
         """The segments between ST and SE. Raises GatewayError for a value that the wire has no room or code for."""
         assert isinstance(record, self.record), f"the map {self.name} builds {self.record.__name__}"
-        out = Written()
-        self.whole.build(Scope(record, record), out)
-        return out.finish()
+        segments: list[Segment] = self.builder.build(record)
+        return segments
 
     def read(self, root: Loop, place: Position = EVERYWHERE) -> Any:
         """The record in the loops of one set. Raises GatewayError, with the place, for a value that cannot be read.
 
         ``place`` is that of the set; the error adds loop, segment and element.
         """
-        values: Values = {}
         try:
-            self.whole.read(root, "", values, values, [])
-            return self.maker.make(self.record, values, EVERYWHERE)
+            return self.reader.functions(root)["read"](root)
         except GatewayError as error:
-            if isinstance(error.where, Position):
-                error.where = replace(error.where, interchange=place.interchange, group=place.group, set=place.set)
-            raise
+            raise located(error, place) from error.__cause__
+
+    @property
+    def builder(self) -> Builder:
+        if self._builder is None:
+            self._builder = Builder(self.name, self.whole)
+        return self._builder
+
+    @property
+    def carrier(self) -> Carrier:
+        if self._carrier is None:
+            self._carrier = Carrier(self.name, self.whole, self.said_in)
+        return self._carrier
+
+    @property
+    def reader(self) -> Reader:
+        if self._reader is None:
+            self._reader = Reader(self.name, self.whole, self.said_in)
+        return self._reader
 
     def on_wire(self, record: Any) -> Any:
         """The record as far as its message carries it: what a reader of that message knows."""
-        values: Values = {}
-        self.whole.carry(Scope(record, record), values, values, [])
-        return self.maker.make(self.record, values, f"a record of {self.name}")
+        return self.carrier.on_wire(record)
+
+
+def located(error: GatewayError, place: Position) -> GatewayError:
+    """The error, with the interchange, group and set that it was found in."""
+    if isinstance(error.where, Position):
+        error.where = replace(error.where, interchange=place.interchange, group=place.group, set=place.set)
+    return error
 
 
 @cache
@@ -157,7 +184,7 @@ def compile_map(name: str, text: str, file: str) -> Map:
             fix="Mend them",
             findings=tuple(compiler.findings),
         )
-    return Map(name, spec["guide"], whole[0], whole[1], Maker(compiler.said_in))
+    return Map(name, spec["guide"], whole[0], whole[1], compiler.said_in)
 
 
 class _Compiler:
@@ -229,14 +256,15 @@ class _Compiler:
                 steps.append(step)
         if not table.get("segments"):
             self._note("a part needs segments", header)
+        if of == RUN and not loop:
+            self._note("the records of a run need a loop", header, "of")
         lines = [step for step in steps if isinstance(step, Line)]
         when = self._condition(table.get("when", ""), binder, header)
         return Part(
             name=name,
             kind=kind,
+            record=record,
             steps=tuple(steps),
-            lines={tag: [line for line in lines if line.tag == tag] for tag in {line.tag for line in lines}},
-            parts=tuple(step for step in steps if isinstance(step, Part)),
             loop=loop,
             of=of,
             by=tuple(self._by(table.get("by", ()), binder, header)),

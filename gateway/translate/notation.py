@@ -223,7 +223,7 @@ class Binder:
         base = self.used.get(path, 0)
         if many:
             self.used[path] = base + 1
-        return Field(path, form, rooted, many, base, spread)
+        return Field(path, form, kind, rooted, many, base, spread)
 
 
 def replace_binder(binder: Binder, record: type) -> Binder:
