@@ -115,13 +115,18 @@ def test_notes_of_the_ta1_are_those_of_the_control_guide() -> None:
         ("claim_status", "claim_status", set()),
         ("place_of_service", "pos", set()),
         ("currencies", "currency", set()),
-        ("entities", "entity_id", set()),
         ("states", "states", {"PW", "NL", "NU"}),
         ("countries", "country", {"AX", "BL", "BQ", "CW", "GG", "IM", "JE", "ME", "MF", "RS", "SS", "SX", "TL"}),
     ],
 )
 def test_a_list_has_the_numbers_that_pyx12_has_and_ours(name: str, number: str, only_ours: set[str]) -> None:
     assert load(name).codes == _code_set(number) | only_ours
+
+
+def test_entities_are_pyx12s_and_those_of_the_guides() -> None:
+    guides = ("837.5010.X222.A1.xml", "835.5010.X221.A1.xml", "277.5010.X214.xml")
+    named = set().union(*(_codes_at(_pyx12(each), "NM101", "N101") for each in guides))
+    assert load("entities").codes >= _code_set("entity_id") | named
 
 
 def test_remark_codes_are_pyx12s_and_two_hundred_more() -> None:

@@ -65,8 +65,10 @@ class Term:
             return None
         if not self.elements:
             return one, 0, 0
+        length = len(one.cut())
         for element in self.elements:
-            if self._holds(one.at(element, self.component or 1)):
+            value = one.at(element, self.component or 1) if element < length else ""
+            if self._holds(value):
                 return one, element, self.component
         return None
 
@@ -75,9 +77,9 @@ class Term:
             return value in self.equal
         if self.unequal:
             return value not in self.unequal
-        if self.pattern is not None:
-            return bool(value) and self.pattern.fullmatch(value) is not None
-        return bool(value)
+        if self.pattern is None or not value:
+            return bool(value)
+        return self.pattern.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +132,9 @@ class SituationFault:
 
 def check(guide_name: str, loop: Loop, path: str = "") -> Iterator[SituationFault]:
     """The faults of a loop and all inside it by a guide's rules; ``path`` is that of the loop, "" for the set."""
-    by_loop = _by_loop().get(guide_name)
-    if by_loop:
-        yield from _walk(by_loop, loop, path)
+    plan = _plan(guide_name)
+    if plan.rules:
+        yield from _walk(plan, loop, path)
 
 
 def load(guide_name: str) -> list[Rule]:
@@ -140,21 +142,41 @@ def load(guide_name: str) -> list[Rule]:
     return _all().get(guide_name, [])
 
 
-def _walk(by_loop: Mapping[str, list[Rule]], loop: Loop, path: str) -> Iterator[SituationFault]:
-    for name in (loop.id, "*"):
-        for rule in by_loop.get(name, ()):
-            yield from _check_rule(rule, loop, path)
-    for each in loop.loops:
-        yield from _walk(by_loop, each, f"{path}/{each.id}" if path else each.id)
+class _Plan:
+    """A guide's rules by where they are tried: for each loop id those of the loop, and those of a segment by its tag."""
+
+    def __init__(self, rules: list[Rule]) -> None:
+        self.rules = rules
+        self._of: dict[str, tuple[list[Rule], dict[str, list[Rule]]]] = {}
+
+    def of(self, loop_id: str) -> tuple[list[Rule], dict[str, list[Rule]]]:
+        """The rules of loops with this id, and those of their segments."""
+        if loop_id not in self._of:
+            mine = [rule for rule in self.rules if rule.loop in (loop_id, "*")]
+            by_tag: dict[str, list[Rule]] = {}
+            for rule in mine:
+                if rule.segment is not None:
+                    by_tag.setdefault(rule.segment.tag, []).append(rule)
+            self._of[loop_id] = [rule for rule in mine if rule.segment is None], by_tag
+        return self._of[loop_id]
 
 
-def _check_rule(rule: Rule, loop: Loop, path: str) -> Iterator[SituationFault]:
-    if rule.segment is None:
+@cache
+def _plan(guide_name: str) -> _Plan:
+    return _Plan(load(guide_name))
+
+
+def _walk(plan: _Plan, loop: Loop, path: str) -> Iterator[SituationFault]:
+    rules, by_tag = plan.of(loop.id)
+    for rule in rules:
         yield from _check_scope(rule, loop, path, None)
-        return
-    for one in loop.segments:
-        if one.tag == rule.segment.tag and rule.segment.find(loop, one):
-            yield from _check_scope(rule, loop, path, one)
+    if by_tag:
+        for one in loop.segments:
+            for rule in by_tag.get(one.tag, ()):
+                if rule.segment is None or rule.segment.find(loop, one):
+                    yield from _check_scope(rule, loop, path, one)
+    for each in loop.loops:
+        yield from _walk(plan, each, f"{path}/{each.id}" if path else each.id)
 
 
 def _check_scope(rule: Rule, loop: Loop, path: str, only: Segment | None) -> Iterator[SituationFault]:
@@ -244,15 +266,6 @@ def _inner(loop: Loop, path: tuple[str, ...]) -> Iterator[Loop]:
     for each in loop.loops:
         if each.id == path[0]:
             yield from _inner(each, path[1:])
-
-
-@cache
-def _by_loop() -> Mapping[str, Mapping[str, list[Rule]]]:
-    sorted_rules: dict[str, dict[str, list[Rule]]] = {}
-    for guide, rules in _all().items():
-        for rule in rules:
-            sorted_rules.setdefault(guide, {}).setdefault(rule.loop, []).append(rule)
-    return sorted_rules
 
 
 @cache
