@@ -41,6 +41,8 @@ def _print(line: Line) -> None:
         print(f"{line.number:>5}  {line.tag:<3}  {line.name}{loop}")
         for value in line.values:
             print(f"              {value.reference:<9} {value.text}  {value.name}".rstrip())
+    for said in line.meaning:
+        print(f"   ->  {said}")
     for each in line.findings:
         print(f"   {'!!' if each.severity is Severity.BLOCK else ' !'}  {each}")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import Finding, GatewayError, Position
-from gateway.x12 import guide
+from gateway.x12 import guide, meaning
 from gateway.x12.codec import Batch
 from gateway.x12.envelope import SetHeader, open_document
 from gateway.x12.guide import SegmentGuide
@@ -31,6 +31,7 @@ class Line:
     """One segment in words. ``tag`` is "" for a line that only carries findings: about a whole, or what is missing.
 
     ``loop`` is the path of loop ids, ``name`` the guide's name of the segment, "" where no guide is at hand.
+    ``meaning`` is what an acknowledgment says here of the document that it answers.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Line:
     guide: str = ""
     values: tuple[Value, ...] = ()
     findings: tuple[Finding, ...] = ()
+    meaning: tuple[str, ...] = ()
 
 
 def explain(chunks: Iterable[bytes]) -> Iterator[Line]:
@@ -98,7 +100,8 @@ class _Pinned:
         one, self._open = self._open, None
         found, self._findings = tuple(self._findings), []
         if one is not None:
-            yield _line(one, guide.envelope_names().get(one.tag), "", found)
+            said = meaning.of_technical(one) if one.tag == "TA1" else ()
+            yield _line(one, guide.envelope_names().get(one.tag), "", found, said)
         else:
             yield from (Line(number=_number(each), tag="", findings=(each,)) for each in found)
 
@@ -110,6 +113,7 @@ class _Explaining(Checking):
         super().__init__(header)
         self._lines: list[Line] = []
         self._number = 1
+        self._meaning = meaning.of_set(header.type, header.version)
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
         found = list(self._drain())
@@ -127,7 +131,7 @@ class _Explaining(Checking):
         names = self._guide.named(place) if self._guide else None
         if names is None and one.tag in ("ST", "SE"):
             names = guide.envelope_names().get(one.tag)
-        return _line(one, names, self._name(), ())
+        return _line(one, names, self._name(), (), self._meaning.of(one) if self._meaning else ())
 
     def ready(self) -> Iterable[Line]:
         """The lines since the last call."""
@@ -159,7 +163,9 @@ def _pin(lines: Sequence[Line], findings: Iterable[Finding], guide_name: str) ->
         yield Line(number=number, tag="", guide=guide_name, findings=tuple(about[number]))
 
 
-def _line(one: Segment, names: SegmentGuide | None, guide_name: str, findings: tuple[Finding, ...]) -> Line:
+def _line(
+    one: Segment, names: SegmentGuide | None, guide_name: str, findings: tuple[Finding, ...], said: tuple[str, ...]
+) -> Line:
     return Line(
         number=one.number,
         tag=one.tag,
@@ -169,6 +175,7 @@ def _line(one: Segment, names: SegmentGuide | None, guide_name: str, findings: t
         guide=guide_name,
         values=tuple(_values(one, names)),
         findings=findings,
+        meaning=said,
     )
 
 
