@@ -413,7 +413,12 @@ def test_the_codes_of_a_999_stand_in_the_trail_and_the_values_that_it_quotes_now
 @on_sqlite
 @pytest.mark.parametrize(
     ("category", "action", "state", "kind"),
-    [("A1", "WQ", "received", None), ("A7", "U", "rejected", "rejected"), ("A9", "", "sent", "unclear")],
+    [
+        ("A1", "WQ", "received", None),
+        ("A7", "U", "rejected", "rejected"),
+        ("A7", "WQ", "sent", "unclear"),
+        ("A9", "", "sent", "unclear"),
+    ],
 )
 def test_a_277ca_says_whether_the_claim_is_in_adjudication(
     stage: Stage, category: str, action: str, state: str, kind: str | None

@@ -169,13 +169,17 @@ class Status:
     def verdict(self) -> Verdict:
         """STC03 decides where it stands (R at the upper levels of X214); else the category's letter and number.
 
-        A0 to A2 and A5 let the claim go on, A3, A4 and A6 to A8 end it (Washington Publishing list 507).
+        A0 to A2 and A5 let the claim go on, A3, A4 and A6 to A8 end it (Washington Publishing list 507). Where the two
+        contradict each other, as in A7 with WQ, nobody here can tell.
         """
-        if self.action in ("WQ", "U"):
-            return Verdict.ACCEPTED if self.action == "WQ" else Verdict.REJECTED
+        by_action = {"WQ": Verdict.ACCEPTED, "U": Verdict.REJECTED}.get(self.action, Verdict.UNKNOWN)
+        by_category = Verdict.UNKNOWN
         if self.category in ("A0", "A1", "A2", "A5"):
-            return Verdict.ACCEPTED
-        return Verdict.REJECTED if self.category in ("A3", "A4", "A6", "A7", "A8") else Verdict.UNKNOWN
+            by_category = Verdict.ACCEPTED
+        elif self.category in ("A3", "A4", "A6", "A7", "A8"):
+            by_category = Verdict.REJECTED
+        said = {by_action, by_category} - {Verdict.UNKNOWN}
+        return said.pop() if len(said) == 1 else Verdict.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
