@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import SettingsInvalid
+from gateway.errors import Position, SettingsInvalid
 from gateway.resources import folder
-from gateway.x12 import overlay, registry, source
+from gateway.x12 import guide, overlay, registry, source
 from gateway.x12.nodes import UNLIMITED, CompositeNode, ElementNode, LoopNode, SegmentNode
+from gateway.x12.tree import Segment
 
 GUIDES = folder("edi_maps") / "guides"
 OTHERS = {"registry", "278_x217"}  # the registry, and what make_278.py makes our own guides from
@@ -265,6 +266,102 @@ def test_an_acknowledgment_may_end_at_any_level() -> None:
     paths = ("2000A/2000B/2000C", "2000A/2000B/2000C/2200C", "2000A/2000B/2000C/2000D")
     assert {each and each.usage for each in map(root.loop_at, paths)} == {"S"}
     assert _at(root, paths[0], "HL", 4).codes == ("0", "1")
+
+
+CLAIM_SET = """ST*837*0001*005010X222A1~BHT*0019*00*B1*20260105*0810*CH~NM1*41*2*EXAMPLE SERVICE*****46*X67E~
+PER*IC*DESK*TE*5555550100~NM1*40*2*EXAMPLE PLAN*****46*12345~HL*1**20*1~NM1*85*2*EXAMPLE THERAPY*****XX*1234567893~
+N3*1 MAIN ST~N4*TOWN*TX*787010001~REF*EI*123456789~HL*2*1*22*0~SBR*P*18*******CI~NM1*IL*1*DOE*JO****MI*M1~N3*2 MAIN ST~
+N4*TOWN*TX*78701~DMG*D8*19800101*F~NM1*PR*2*EXAMPLE PLAN*****PI*12345~CLM*A1*150***11:B:1*Y*A*Y*Y~REF*4N*3~
+HI*ABK:M545~LX*1~SV1*HC:97110*150*UN*1***1~PWK*CT*AD~PWK*CT*EL***AC*A77~PWK*09*FX***AC*A78~DTP*472*D8*20260102~
+SE*27*0001~"""
+
+STATUS_SET = """ST*277*0001*005010X212~BHT*0010*08*B1*20260105*0810*DG~HL*1**20*1~
+NM1*PR*2*EXAMPLE PLAN*****PI*12345~HL*2*1*21*1~NM1*41*2*EXAMPLE SERVICE*****46*X67E~HL*3*2*19*1~
+NM1*1P*2*EXAMPLE THERAPY*****XX*1234567893~HL*4*3*22*1~
+NM1*IL*1*DOE*JO****MI*M1~HL*5*4*23~NM1*QC*1*DOE*KIM~TRN*2*T1~STC*F2:88:QC*20260105**150*0~SVC*HC:97110*150*0****1~
+STC*F2:88:QC*20260105~DTP*472*D8*20260102~HL*6*4*23~NM1*QC*1*DOE*ANN~TRN*2*T2~STC*P3:317*20260105**90~HL*7*2*19*0~
+NM1*1P*2*OTHER THERAPY*****XX*1234567893~TRN*1*0~STC*E0:24:1P*20260105~SE*26*0001~"""
+
+ANSWER_SET = """ST*277*0001*005010X214~BHT*0085*08*B1*20260105*0810*TH~HL*1**20*1~
+NM1*PR*2*EXAMPLE PLAN*****PI*12345~TRN*1*R1~DTP*050*D8*20260105~DTP*009*D8*20260105~HL*2*1*21*{below}~
+NM1*41*2*EXAMPLE SERVICE*****46*X67E~TRN*2*B1~
+STC*A1:19:PR*20260105*WQ*150~{rest}SE*{count}*0001~"""
+PROVIDER = "HL*3*2*19*{below}~NM1*85*2*EXAMPLE THERAPY*****XX*1234567893~"
+PATIENT = """HL*4*3*PT~NM1*QC*1*DOE*JO****MI*M1~TRN*2*C1~STC*A2:20:PR*20260105*WQ*150~DTP*472*D8*20260102~"""
+
+RESPONSE_SET = """ST*999*0001*005010X231A1~AK1*HC*1*005010X222A1~AK2*837*0001*005010X222A1~IK3*CLM*22*2300*8~
+CTX*SITUATIONAL TRIGGER*CLM*22*2300*5:3~CTX*SITUATIONAL TRIGGER*SBR*15*2000*9~CTX*CLM01:A1~IK4*2*782*6~IK5*R*5~
+AK9*R*1*1*0~SE*11*0001~"""
+
+
+def _read(text: str) -> list[Segment]:
+    return [Segment.from_text(each) for each in text.replace("\n", "").strip("~").split("~")]
+
+
+def _found(name: str, text: str) -> list[str]:
+    walked = guide.load(name).walk(_read(text), Position())
+    return [f"{each.rule} {each.where.reference}" for each in walked.findings if isinstance(each.where, Position)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("PWK*CT*AD~", "", []),
+        ("PWK*CT*AD~", "PWK*CT*AD~PWK*CT*NS~", ["x12.segment.repeated PWK"]),
+        ("PWK*CT*AD~", "PWK*09*AD~", ["x12.element.code PWK01"]),
+        ("PWK*CT*AD~", "PWK*CT*ZZ~", ["x12.segment.unexpected PWK"]),
+        ("*CH~", "*31~", []),
+        ("*CH~", "*32~", ["x12.element.code BHT06"]),
+        ("*005010X222A1~", "*005010X222~", []),
+        ("*005010X222A1~", "*005010X223A2~", ["x12.element.code ST03"]),
+        ("*005010X222A1~", "~", ["x12.element.missing ST03"]),
+        ("REF*4N*3~", "REF*4N*8~", ["x12.element.code REF02"]),
+        ("REF*4N*3~", "REF*F5*Y~", []),
+        ("REF*4N*3~", "REF*F5*X~", ["x12.element.code REF02"]),
+    ],
+)
+def test_a_claim_is_held_against_the_corrected_guide(old: str, new: str, expected: list[str]) -> None:
+    assert _found(CLAIM, CLAIM_SET) == []
+    assert CLAIM_SET.count(old) == 1
+    assert _found(CLAIM, CLAIM_SET.replace(old, new)) == expected
+
+
+def test_a_status_response_may_hold_several_dependents_and_providers() -> None:
+    assert _found(STATUS, STATUS_SET) == []
+    root = guide.load(STATUS).walk(_read(STATUS_SET), Position()).root
+    receiver = next(next(root.inner("2000A")).inner("2000B"))
+    providers = list(receiver.inner("2000C"))
+    assert len(providers) == 2
+    assert len(list(next(providers[0].inner("2000D")).inner("2000E"))) == 2
+    assert _found(STATUS, STATUS_SET.replace("HL*3*2*19*1", "HL*3*2*19*2")) == ["x12.element.code HL04"]
+
+
+@pytest.mark.parametrize(
+    ("below", "rest"),
+    [
+        ("0", ""),
+        ("1", PROVIDER.format(below="0") + "TRN*1*P1~STC*A3:562:85**U*150~"),
+        ("1", PROVIDER.format(below="1") + PATIENT),
+        ("1", PROVIDER.format(below="1") + "TRN*1*P1~REF*G2*77~" + PATIENT),
+    ],
+)
+def test_an_acknowledgment_that_ends_early_or_says_little_of_the_provider_is_read(below: str, rest: str) -> None:
+    text = ANSWER_SET.format(below=below, rest=rest, count=12 + rest.count("~"))
+    assert _found(ANSWER, text) == []
+    assert _found(ANSWER, text.replace("DTP*009*D8*20260105~", "")) == ["x12.segment.missing DTP"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", []),
+        ("CTX*CLM01:A1~", "CTX*CLM01:A1~CTX*CLM01:A2~", ["x12.segment.repeated CTX"]),
+        ("*22*2300*8~", "*22*2300~", ["x12.element.missing IK304"]),
+        ("*782*6~", "*782*11~", ["x12.element.code IK403"]),
+    ],
+)
+def test_both_kinds_of_context_are_counted_each_for_itself(old: str, new: str, expected: list[str]) -> None:
+    assert _found("999.5010X231.A1.xml", RESPONSE_SET.replace(old, new) if old else RESPONSE_SET) == expected
 
 
 # --- Which guide -----------------------------------------------------------------------------------------------------
