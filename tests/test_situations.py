@@ -8,8 +8,9 @@ import pytest
 from gateway.errors import GatewayError, Severity
 from gateway.x12 import situations, source
 from gateway.x12.codes import meaning
-from gateway.x12.situations import Rule, SituationFault, Term, check, load
-from gateway.x12.tree import Loop, Segment
+from gateway.x12.situations import Rule, SituationFault, check, load
+from gateway.x12.terms import Term
+from gateway.x12.tree import Loop, Segment, segment
 
 GUIDES = [
     "837.5010.X222.A1.xml",
@@ -133,6 +134,27 @@ def test_paths_are_those_of_the_set() -> None:
     (fault,) = _check(GUIDES[0], text)
     assert (fault.loop, fault.tag) == ("2000A/2000B/2300", "REF")
     assert list(check("999.5010X231.A1.xml", _read(text))) == []
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_first_look_finds_every_loop_that_breaks_a_rule(guide: str) -> None:
+    for rule in load(guide):
+        for text in (rule.faulty, rule.clean):
+            loop = _read(text)
+            thorough = [
+                fault
+                for each in loop.walk()
+                for tried in load(guide)
+                if tried.loop in (each.id, "*")
+                for fault in situations._check_rule(tried, each, "")
+            ]
+            assert sorted(each.rule for each in check(guide, loop)) == sorted(each.rule for each in thorough)
+
+
+def test_a_segment_that_was_built_is_looked_at_like_one_that_was_read() -> None:
+    cas = segment("CAS", "CO", "23", "5")
+    (fault,) = check(GUIDES[1], Loop("2110", [segment("SVC", ("HC", "97110"), "1", "1"), cas]))
+    assert (fault.rule, fault.segment) == ("x12.situation.835.group_other", cas)
 
 
 def test_only_what_leaves_no_doubt_blocks() -> None:

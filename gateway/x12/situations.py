@@ -4,82 +4,28 @@ The licensed guides have many more; a rule is here where a public source states 
 doubt. It walks loops that were read already, mends nothing and never quotes a value.
 
 A rule holds for a ``loop`` (its own id; ``*`` for each), or for each ``segment`` of it. ``when`` lists what must all be
-so, ``needs`` what must then be there, ``forbids`` what must not. Each is a term:
+so, ``needs`` what must then be there, ``forbids`` what must not; each is a term (``terms``), or several joined by "or".
 
-    N3  REF*F8  NM1*TT,QC          a segment, with one of these codes in its first element
-    PWK06  CLM05-03=7,8            an element that is there, or has one of these values ("" is none: N404=,US)
-    SBR02!=18  CAS[03,06]~0+       has another value or none; any of these elements matches the pattern as a whole
-    2010BA/N3  2400/2430/DTP*573   in an inner loop; one such is enough
-    DTM*472 or DTM*150             either
+Most loops break no rule, so a function that is made of a loop's rules looks first, and only a loop that it finds
+suspect is gone through rule by rule.
 """
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from gateway.errors import Finding, GatewayError, Severity
 from gateway.resources import folder
+from gateway.x12.terms import Found, Term, inner, is_term, term
 from gateway.x12.tree import Loop, Segment
 
-_TERM = re.compile(
-    r"(?P<path>(?:[0-9A-Z_]+/)*)(?P<tag>[A-Z][A-Z0-9]{1,2}?)"
-    r"(?:\*(?P<codes>[0-9A-Z,]+)"
-    r"|(?P<elements>[0-9]{2}|\[[0-9]{2}(?:,[0-9]{2})*\])(?:-(?P<component>[0-9]{2}))?(?P<test>(?:!?=|~).*)?)?"
-)
 _MISSING_SEGMENT, _FORBIDDEN_SEGMENT = "I6", "I9"  # IK304
 _MISSING_ELEMENT, _FORBIDDEN_ELEMENT, _INVALID_CODE = "I9", "I13", "7"  # IK403
 _TEXTS = ("id", "loop", "what", "fix", "source")
 _KEYS = {*_TEXTS, "segment", "when", "needs", "forbids", "severity", "faulty", "clean"}
-
-Found = tuple[Segment, int, int]  # a segment, with the element and component that a term looked at; 0 for all of it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """One thing that is there or not. ``path`` are the inner loops; ``elements`` () stands for the segment itself."""
-
-    path: tuple[str, ...]
-    tag: str
-    codes: tuple[str, ...] = ()
-    elements: tuple[int, ...] = ()
-    component: int = 0
-    equal: tuple[str, ...] = ()
-    unequal: tuple[str, ...] = ()
-    pattern: re.Pattern[str] | None = None
-
-    def find(self, loop: Loop, only: Segment | None) -> Found | None:
-        """Where it is, in this loop, or in one segment of it where the term names no inner loop."""
-        if only is not None and not self.path:
-            return self._in(only)
-        for target in _inner(loop, self.path):
-            for one in target.segments:
-                if one.tag == self.tag and (found := self._in(one)):
-                    return found
-        return None
-
-    def _in(self, one: Segment) -> Found | None:
-        if one.tag != self.tag or (self.codes and one.at(1) not in self.codes):
-            return None
-        if not self.elements:
-            return one, 0, 0
-        length = len(one.cut())
-        for element in self.elements:
-            value = one.at(element, self.component or 1) if element < length else ""
-            if self._holds(value):
-                return one, element, self.component
-        return None
-
-    def _holds(self, value: str) -> bool:
-        if self.equal:
-            return value in self.equal
-        if self.unequal:
-            return value not in self.unequal
-        if self.pattern is None or not value:
-            return bool(value)
-        return self.pattern.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,21 +89,17 @@ def load(guide_name: str) -> list[Rule]:
 
 
 class _Plan:
-    """A guide's rules by where they are tried: for each loop id those of the loop, and those of a segment by its tag."""
+    """A guide's rules by the loops that they hold for, each with a first look at a loop: may it break one?"""
 
     def __init__(self, rules: list[Rule]) -> None:
         self.rules = rules
-        self._of: dict[str, tuple[list[Rule], dict[str, list[Rule]]]] = {}
+        self._of: dict[str, tuple[list[Rule], Callable[[Loop], object]]] = {}
 
-    def of(self, loop_id: str) -> tuple[list[Rule], dict[str, list[Rule]]]:
-        """The rules of loops with this id, and those of their segments."""
+    def of(self, loop_id: str) -> tuple[list[Rule], Callable[[Loop], object]]:
+        """The rules of loops with this id, and the first look."""
         if loop_id not in self._of:
             mine = [rule for rule in self.rules if rule.loop in (loop_id, "*")]
-            by_tag: dict[str, list[Rule]] = {}
-            for rule in mine:
-                if rule.segment is not None:
-                    by_tag.setdefault(rule.segment.tag, []).append(rule)
-            self._of[loop_id] = [rule for rule in mine if rule.segment is None], by_tag
+            self._of[loop_id] = mine, _glance(mine)
         return self._of[loop_id]
 
 
@@ -167,16 +109,73 @@ def _plan(guide_name: str) -> _Plan:
 
 
 def _walk(plan: _Plan, loop: Loop, path: str) -> Iterator[SituationFault]:
-    rules, by_tag = plan.of(loop.id)
-    for rule in rules:
-        yield from _check_scope(rule, loop, path, None)
-    if by_tag:
-        for one in loop.segments:
-            for rule in by_tag.get(one.tag, ()):
-                if rule.segment is None or rule.segment.find(loop, one):
-                    yield from _check_scope(rule, loop, path, one)
+    rules, suspect = plan.of(loop.id)
+    if suspect(loop):
+        for rule in rules:
+            yield from _check_rule(rule, loop, path)
     for each in loop.loops:
         yield from _walk(plan, each, f"{path}/{each.id}" if path else each.id)
+
+
+def _check_rule(rule: Rule, loop: Loop, path: str) -> Iterator[SituationFault]:
+    if rule.segment is None:
+        yield from _check_scope(rule, loop, path, None)
+        return
+    for one in loop.segments:
+        if rule.segment.find(loop, one):
+            yield from _check_scope(rule, loop, path, one)
+
+
+def _glance(rules: list[Rule]) -> Callable[[Loop], object]:
+    """A function of a loop that is true where the loop may break one of these rules."""
+    deep: list[Term] = []
+    flags: dict[Term, str] = {}
+    by_tag: dict[str, list[str]] = {}
+    whole: list[str] = []
+
+    def ask(one: Term, *, of_segment: bool) -> str:
+        if one.path:
+            deep.append(one)
+            return f"deep[{len(deep) - 1}].find(loop, None)"
+        if of_segment:
+            return one.source()
+        if one not in flags:
+            flags[one] = f"has_{len(flags)}"
+            by_tag.setdefault(one.tag, []).append(f"{flags[one]} = {flags[one]} or {one.source()}")
+        return flags[one]
+
+    def any_of(alternatives: tuple[Term, ...], *, of_segment: bool) -> str:
+        return f"({' or '.join(ask(each, of_segment=of_segment) for each in alternatives)})"
+
+    for rule in rules:
+        of_segment = rule.segment is not None
+        wrong = [f"not {any_of(each, of_segment=of_segment)}" for each in rule.needs]
+        wrong += [any_of(each, of_segment=of_segment) for each in rule.forbids]
+        broken = [any_of(each, of_segment=of_segment) for each in rule.when] + [f"({' or '.join(wrong)})"]
+        if rule.segment is None:
+            whole.append(" and ".join(broken))
+        else:
+            test = " and ".join([rule.segment.source(), *broken])
+            by_tag.setdefault(rule.segment.tag, []).append(f"if {test}: return True")
+    return _made(flags, by_tag, whole, deep)
+
+
+def _made(
+    flags: dict[Term, str], by_tag: dict[str, list[str]], whole: list[str], deep: list[Term]
+) -> Callable[[Loop], object]:
+    lines = ["def glance(loop):"]
+    lines += [f"    {name} = False" for name in flags.values()]
+    if by_tag:
+        lines += ["    for one in loop.segments:", "        tag = one.tag"]
+    for number, (tag, tests) in enumerate(by_tag.items()):
+        lines.append(f"        {'elif' if number else 'if'} tag == {tag!r}:")
+        lines += ["            parts = one.parts or one.cut()", "            count = len(parts)"]
+        lines += [f"            {each}" for each in tests]
+    lines.append(f"    return {' or '.join(f'({each})' for each in whole) or 'False'}")
+    space: dict[str, Any] = {"deep": deep, "fullmatch": re.fullmatch}
+    exec("\n".join(lines), space)  # Made of the rules of edi_maps, never of a document.
+    made: Callable[[Loop], object] = space["glance"]
+    return made
 
 
 def _check_scope(rule: Rule, loop: Loop, path: str, only: Segment | None) -> Iterator[SituationFault]:
@@ -191,47 +190,47 @@ def _check_scope(rule: Rule, loop: Loop, path: str, only: Segment | None) -> Ite
         if _first(alternatives, loop, only) is None:
             yield _missing(rule, alternatives[0], loop, path, only, trigger)
     for alternatives in rule.forbids:
-        for term in alternatives:
-            found = term.find(loop, only)
+        for each in alternatives:
+            found = each.find(loop, only)
             if found is not None:
-                yield _forbidden(rule, term, found, path, trigger)
+                yield _forbidden(rule, each, found, path, trigger)
 
 
 def _first(alternatives: tuple[Term, ...], loop: Loop, only: Segment | None) -> Found | None:
-    for term in alternatives:
-        if found := term.find(loop, only):
+    for each in alternatives:
+        if found := each.find(loop, only):
             return found
     return None
 
 
 def _missing(
-    rule: Rule, term: Term, loop: Loop, path: str, only: Segment | None, trigger: Found | None
+    rule: Rule, sought: Term, loop: Loop, path: str, only: Segment | None, trigger: Found | None
 ) -> SituationFault:
-    target = next(_inner(loop, term.path), None)
+    target = next(inner(loop, sought.path), None)
     segments = target.segments if target else []
-    holder = only if only is not None and not term.path else None
-    if holder is None and term.elements:
-        holder = next((one for one in segments if one.tag == term.tag), None)
-    element = term.elements[0] if holder else 0
+    holder = only if only is not None and not sought.path else None
+    if holder is None and sought.elements:
+        holder = next((one for one in segments if one.tag == sought.tag), None)
+    element = sought.elements[0] if holder else 0
     code = _MISSING_SEGMENT
     if holder:
-        code = _INVALID_CODE if holder.at(element, term.component or 1) else _MISSING_ELEMENT
+        code = _INVALID_CODE if holder.at(element, sought.component or 1) else _MISSING_ELEMENT
     before = segments or loop.segments
     after = before[-1] if before and not holder else None
-    return _fault(rule, term, path, trigger, code=code, element=element, segment=holder, after=after)
+    return _fault(rule, sought, path, trigger, code=code, element=element, segment=holder, after=after)
 
 
-def _forbidden(rule: Rule, term: Term, found: Found, path: str, trigger: Found | None) -> SituationFault:
+def _forbidden(rule: Rule, sought: Term, found: Found, path: str, trigger: Found | None) -> SituationFault:
     segment, element, _ = found
     code = _FORBIDDEN_ELEMENT if element else _FORBIDDEN_SEGMENT
-    if term.equal or term.pattern is not None:
+    if sought.equal or sought.pattern:
         code = _INVALID_CODE
-    return _fault(rule, term, path, trigger, code=code, element=element, segment=segment, after=None)
+    return _fault(rule, sought, path, trigger, code=code, element=element, segment=segment, after=None)
 
 
 def _fault(
     rule: Rule,
-    term: Term,
+    sought: Term,
     path: str,
     trigger: Found | None,
     *,
@@ -247,25 +246,16 @@ def _fault(
         severity=rule.severity,
         source=rule.source,
         code=code,
-        loop="/".join(filter(None, (path, *term.path))),
-        tag=term.tag,
+        loop="/".join(filter(None, (path, *sought.path))),
+        tag=sought.tag,
         element=element,
-        component=term.component if element else 0,
+        component=sought.component if element else 0,
         segment=segment,
         after=after,
         trigger=trigger[0] if trigger else None,
         trigger_element=trigger[1] if trigger else 0,
         trigger_component=trigger[2] if trigger else 0,
     )
-
-
-def _inner(loop: Loop, path: tuple[str, ...]) -> Iterator[Loop]:
-    if not path:
-        yield loop
-        return
-    for each in loop.loops:
-        if each.id == path[0]:
-            yield from _inner(each, path[1:])
 
 
 @cache
@@ -306,7 +296,7 @@ def _mistakes_of(entry: Mapping[str, Any], seen: set[str]) -> Iterator[tuple[str
     for key in ("segment", "when", "needs", "forbids"):
         for text in _listed(entry.get(key, [])):
             for word in text.split(" or "):
-                if _TERM.fullmatch(word) is None:
+                if not is_term(word):
                     yield f"{key} has {word!r}, which is no term", "Write it as REF*F8, CLM05-03=7,8 or 2010BA/N3"
 
 
@@ -314,7 +304,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
     return Rule(
         id=entry["id"],
         loop=entry["loop"],
-        segment=_term(entry["segment"]) if "segment" in entry else None,
+        segment=term(entry["segment"]) if "segment" in entry else None,
         when=_terms(entry.get("when", [])),
         needs=_terms(entry.get("needs", [])),
         forbids=_terms(entry.get("forbids", [])),
@@ -328,28 +318,11 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
 
 
 def _terms(texts: str | list[str]) -> tuple[tuple[Term, ...], ...]:
-    return tuple(tuple(map(_term, text.split(" or "))) for text in _listed(texts))
+    return tuple(tuple(map(term, text.split(" or "))) for text in _listed(texts))
 
 
 def _listed(texts: str | list[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else texts
-
-
-def _term(text: str) -> Term:
-    found = _TERM.fullmatch(text)
-    assert found is not None, "the file was checked"
-    test = found["test"] or ""
-    values = tuple(test.lstrip("!=").split(","))
-    return Term(
-        path=tuple(filter(None, found["path"].split("/"))),
-        tag=found["tag"],
-        codes=tuple(found["codes"].split(",")) if found["codes"] else (),
-        elements=tuple(map(int, re.findall("[0-9]{2}", found["elements"] or ""))),
-        component=int(found["component"] or 0),
-        equal=values if test[:1] == "=" else (),
-        unequal=values if test[:1] == "!" else (),
-        pattern=re.compile(test[1:]) if test[:1] == "~" else None,
-    )
 
 
 def _mistake(file: str, what: str, fix: str) -> Finding:
