@@ -55,6 +55,7 @@ def _checks(config: Path | None) -> Iterator[Check]:
     if settings.data.is_dir():
         yield _disk(settings)
     yield from _maps()
+    yield from _rules()
     refused = _refused(settings)
     for partner in settings.partners.values():
         if partner.name in refused:
@@ -131,6 +132,20 @@ def _maps() -> Iterator[Check]:
         except GatewayError as error:
             yield Check(name=f"map {name}", ok=False, what=error.what, fix=error.fix)
     yield Check(name="maps", ok=True, what=", ".join(MAPS))
+
+
+def _rules() -> Iterator[Check]:
+    """Code lists, the places where they hold, and situational rules: each mistake of a file is a line of its own."""
+    from gateway.x12 import places, situations
+
+    for load in (places.load, situations.load):
+        try:
+            load("")  # Reads every file, whichever guide is asked for.
+        except GatewayError as error:
+            for each in error.findings:
+                yield Check(name="rules", ok=False, what=each.reason, fix=each.fix)
+            return
+    yield Check(name="rules", ok=True, what="code lists, their places and situational rules can be read")
 
 
 def _mailbox(settings: Settings, name: str) -> Iterator[Check]:
