@@ -62,6 +62,8 @@ def test_a_guide_without_places_has_none() -> None:
         (0, "PRV03", "", "225100000", "form", Severity.WARN, "I12"),
         (0, "HI01-02", "2300", "M54.50", "form", Severity.BLOCK, "I12"),
         (0, "HI12-02", "2300", "m5450", "form", Severity.BLOCK, "I12"),
+        (0, "HI03-01", "2300", "BF", "retired", Severity.WARN, "7"),
+        (3, "HI01-01", "2000E", "BK", "retired", Severity.WARN, "7"),
         (0, "SV101-02", "2400", "9711", "form", Severity.BLOCK, "I12"),
         (0, "SV101-02", "2400", "97001", "retired", Severity.WARN, "7"),
         (0, "SV101-03", "2400", "gp", "form", Severity.BLOCK, "I12"),
@@ -103,6 +105,8 @@ def test_a_wrong_value_is_told(
     [
         (0, "CLM05-01", "2300", "11"),
         (0, "NM109", "", "1234567893"),
+        (0, "HI01-01", "2300", "ABK"),
+        (0, "HI01-01", "2300", "BP"),  # Anesthesia: no diagnosis.
         (0, "HI01-02", "2300", "U071"),
         (0, "HI01-02", "2300", "S72001A"),
         (0, "SV101-02", "2400", "97110"),
