@@ -207,6 +207,16 @@ def test_a_list_with_mistakes_tells_all_of_them(tmp_path: Path, monkeypatch: pyt
     assert [each.what.split()[0] for each in error.value.findings] == ["foo", "source", "date", "complete", "span"]
 
 
+def test_a_file_that_is_not_toml_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "torn.toml").write_text('title = "', "utf-8")
+    monkeypatch.setattr("gateway.x12.codes.folder", lambda _: tmp_path)
+    with pytest.raises(GatewayError, match="not TOML") as error:
+        load("torn")
+    assert error.value.where == "edi_maps/codes/torn.toml"
+    assert len(error.value.findings) == 1
+
+
 def test_a_list_that_is_not_there_is_told() -> None:
     with pytest.raises(GatewayError, match="no such code list"):
         load("nowhere")

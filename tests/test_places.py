@@ -153,6 +153,7 @@ def test_files_with_mistakes_tell_all_of_them(tmp_path: Path, monkeypatch: pytes
         '[[places]]\nat = "N402"\nwhen = "N304=US"\nlist = "nowhere"\nwhere = "x"\n'
     )
     (tmp_path / "places" / "837p.toml").write_text(wrong, "utf-8")
+    (tmp_path / "places" / "torn.toml").write_text("guides = [", "utf-8")
     monkeypatch.setattr("gateway.x12.places.folder", lambda _: tmp_path)
     for each in (load, places._all, places._formats):
         each.cache_clear()
@@ -174,3 +175,4 @@ def test_files_with_mistakes_tell_all_of_them(tmp_path: Path, monkeypatch: pytes
         assert words in told
     assert "N304 is not in N4" in told
     assert "no such code list" in told
+    assert "not TOML" in told

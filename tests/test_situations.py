@@ -171,6 +171,7 @@ def test_files_with_mistakes_tell_all_of_them(tmp_path: Path, monkeypatch: pytes
         '[[rules]]\nid = "a"\nloop = "2300"\nseverity = "stop"\nwhere = "x"\nwhat = ""\nfix = "f"\nsource = "s"\n'
     )
     (tmp_path / "situations" / "x.toml").write_text(text, "utf-8")
+    (tmp_path / "situations" / "a.toml").write_text("guides = [", "utf-8")
     monkeypatch.setattr("gateway.x12.situations.folder", lambda _: tmp_path)
     situations._all.cache_clear()
     try:
@@ -179,6 +180,7 @@ def test_files_with_mistakes_tell_all_of_them(tmp_path: Path, monkeypatch: pytes
     finally:
         situations._all.cache_clear()
     told = [each.what for each in error.value.findings]
+    assert told.pop(0).startswith("the file is not TOML")
     assert told == [
         "it names no guide",
         "rule 1: when has 'CLM5=7', which is no term",

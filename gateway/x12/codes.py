@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from gateway.errors import Finding, GatewayError
@@ -93,13 +94,24 @@ def load(list_name: str) -> CodeList:
     path = folder("edi_maps") / "codes" / f"{name}.toml"
     if not path.is_file():
         raise GatewayError("there is no such code list", where=list_name, fix=f"Write {path.name} in edi_maps/codes")
-    whole = tomllib.loads(path.read_text("utf-8"))
+    whole = read_file(path)
     mistakes = tuple(_mistakes(whole, path.name))
     if loop and loop not in whole.get("loops", {}):
         mistakes += (_mistake(path.name, f"[loops] has no entry {loop}", "Name the codes that the guide allows there"),)
     if mistakes:
         raise GatewayError("a code list cannot be used", where=path.name, fix=mistakes[0].fix, findings=mistakes)
     return _read(list_name, whole, loop)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """A file of edi_maps; GatewayError with its one finding where it is not TOML."""
+    where = f"edi_maps/{path.parent.name}/{path.name}"
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        what, fix = f"the file is not TOML: {error}", "Correct the place that it names"
+        finding = Finding(rule="edi_maps.file", what=what, fix=fix, where=where)
+        raise GatewayError(what, where=where, fix=fix, findings=(finding,)) from error
 
 
 def npi_is_sound(text: str) -> bool:

@@ -9,11 +9,11 @@ the segment hold a code: ``"N404=,US,CA"`` (absent, US or CA), ``"*-01=ABK"`` (t
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from gateway.errors import Finding, GatewayError, Position, Severity
@@ -158,10 +158,15 @@ def load(guide_name: str) -> list[Place]:
 
 @cache
 def _all() -> Mapping[str, list[Place]]:
-    wholes = {path.name: tomllib.loads(path.read_text("utf-8")) for path in sorted(_folder().glob("*.toml"))}
+    mistakes: list[Finding] = []
+    wholes: dict[str, dict[str, Any]] = {}
+    for path in sorted(_folder().glob("*.toml")):
+        try:
+            wholes[path.name] = codes.read_file(path)
+        except GatewayError as error:
+            mistakes += error.findings
     wholes.pop("formats.toml", None)
     common = wholes.pop("common.toml", {})
-    mistakes: list[Finding] = []
     found: dict[str, list[Place]] = {}
     for file, whole in wholes.items():
         read = _Reader(file, whole, mistakes)
@@ -176,7 +181,7 @@ def _all() -> Mapping[str, list[Place]]:
 
 @cache
 def _formats() -> Mapping[str, Mapping[str, Any]]:
-    return tomllib.loads((_folder() / "formats.toml").read_text("utf-8"))
+    return codes.read_file(_folder() / "formats.toml")
 
 
 @cache
@@ -184,7 +189,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(_formats()[name]["pattern"])
 
 
-def _folder() -> Any:
+def _folder() -> Path:
     return folder("edi_maps") / "places"
 
 

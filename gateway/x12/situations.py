@@ -11,7 +11,6 @@ suspect is gone through rule by rule.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ from typing import Any
 
 from gateway.errors import Finding, GatewayError, Severity
 from gateway.resources import folder
+from gateway.x12.codes import read_file
 from gateway.x12.terms import Found, Term, inner, is_term, term
 from gateway.x12.tree import Loop, Segment
 
@@ -264,7 +264,11 @@ def _all() -> Mapping[str, list[Rule]]:
     found: dict[str, list[Rule]] = {}
     seen: set[str] = set()
     for path in sorted((folder("edi_maps") / "situations").glob("*.toml")):
-        whole = tomllib.loads(path.read_text("utf-8"))
+        try:
+            whole = read_file(path)
+        except GatewayError as error:
+            mistakes += error.findings
+            continue
         guides = whole.get("guides", ())
         if not guides:
             mistakes.append(_mistake(path.name, "it names no guide", 'Write guides = ["..."]'))
