@@ -103,7 +103,7 @@ class Filling(ABC):
         text.take(body)
         text = self.module.function(f"{name}({self.run}{base}, out{self.root})")
         text.add(f"base = {values}({self.head}{base}{self.root})")
-        self.opened_group(path, values)
+        self.opened_group(part, path, values)
         self.runs(Spot(text, frame, self.run, path, where=where), part, inner)
         return name
 
@@ -148,5 +148,5 @@ class Filling(ABC):
     def runs(self, spot: Spot, part: Part, shared: Shared) -> None:
         """Lines that go through the records of a group's run."""
 
-    def opened_group(self, path: str, values: str) -> None:  # noqa: B027 - Only streams want to know.
+    def opened_group(self, part: Part, path: str, values: str) -> None:  # noqa: B027 - Only streams want to know.
         """Told of each group's function for its values."""

@@ -75,6 +75,7 @@ from gateway.translate.lines import Bracket, Line
 from gateway.translate.notation import Binder, Mistake, resolve
 from gateway.translate.parts import RUN, Part
 from gateway.translate.reading import Reader
+from gateway.translate.units import Units, located
 from gateway.x12.tree import Loop, Segment
 
 RULE = "map"
@@ -125,12 +126,17 @@ class Map:
     def read(self, root: Loop, place: Position = EVERYWHERE) -> Any:
         """The record in the loops of one set. Raises GatewayError, with the place, for a value that cannot be read.
 
-        ``place`` is that of the set; the error adds loop, segment and element.
+        ``place`` is that of the set; the error adds loop, segment and element. Of a root without its units (see
+        ``units``) it reads the record without them.
         """
         try:
             return self.reader.functions(root)["read"](root)
         except GatewayError as error:
             raise located(error, place) from error.__cause__
+
+    def units(self) -> Units:
+        """A reader for the units of a stream, such as the claims of an 835, each without the set that it is in."""
+        return Units(self.reader)
 
     @property
     def builder(self) -> Builder:
@@ -153,13 +159,6 @@ class Map:
     def on_wire(self, record: Any) -> Any:
         """The record as far as its message carries it: what a reader of that message knows."""
         return self.carrier.on_wire(record)
-
-
-def located(error: GatewayError, place: Position) -> GatewayError:
-    """The error, with the interchange, group and set that it was found in."""
-    if isinstance(error.where, Position):
-        error.where = replace(error.where, interchange=place.interchange, group=place.group, set=place.set)
-    return error
 
 
 @cache

@@ -15,10 +15,11 @@ from gateway.translate.lines import Line
 from gateway.translate.parts import RUN, Part, rooted_paths, touched
 from gateway.translate.source import Module
 from gateway.translate.tagged import Tagged
-from gateway.x12.tree import Loop
+from gateway.x12.tree import INNER, UNDIVIDED, Loop
 
 WHOLE = "EVERYWHERE"  # how the text names the place of what is not in any one loop
 NEVER: dict[str, Any] = {}
+ODD = frozenset(".-")  # marks that could stand in a number
 HELPERS = {
     name: getattr(runtime, name)
     for name in (
@@ -48,8 +49,7 @@ class Route:
 @dataclass(slots=True)
 class Reading(Filling):
     routes: dict[tuple[str, ...], Route] = field(default_factory=dict)
-    _groups: list[tuple[str, str]] = field(default_factory=list)  # path, function
-    _streams: bool = False  # Whether the group in hand holds records of the message's own.
+    _groups: list[tuple[str, str, bool]] = field(default_factory=list)  # path, function, whether it is a run's own
     looked_up: dict[str, Callable[[str], Any]] = field(default_factory=dict)  # by name; see ``Reader``
 
     subject: ClassVar[str] = "loop"
@@ -135,13 +135,11 @@ class Reading(Filling):
             if part.number:
                 at.text.add(f"number_{part.name} += 1")
                 numbered = f", number_{part.name}"
-            self._route(own, part, at.path, function)
+            self._route(part, at.path, function)
             own.frame.put(at.text, own.prefix + part.of, f"{function}({at.subject}{numbered}{self.root})", many=True)
 
         def group(at: Spot) -> None:
-            self._streams = _is_whole(own)
             function = self.group(part, at.path, Shared(), f"place(loop, {at.path!r})")
-            self._streams = False
             leaf = own.frame.leaf(own.prefix + part.of, many=True)
             at.text.add(f"{function}({at.subject}, {leaf.name}{self.root})")
 
@@ -172,27 +170,25 @@ class Reading(Filling):
                     at.text.add(f"{self.group(inner, at.path, shared, where)}({at.subject}, base, out{self.root})")
                     return
                 function = self.each(inner, at.path, shared, where)
-                self._route(None, inner, at.path, function)
+                self._route(inner, at.path, function)
                 at.text.add(f"out.append({function}({at.subject}, base{self.root}))")
 
             self._down(spot, [(ids, job)])
 
     # --- Streams ---
 
-    def opened_group(self, path: str, values: str) -> None:
-        self._groups.append((path, values))
+    def opened_group(self, part: Part, path: str, values: str) -> None:
+        self._groups.append((path, values, part.of == RUN))
 
-    def _route(self, own: Spot | None, part: Part, path: str, function: str) -> None:
-        """Remembers how a unit is read: a record of a field of the message's own, or one of a run of those."""
-        if not (self._streams if own is None else _is_whole(own)):
+    def _route(self, part: Part, path: str, function: str) -> None:
+        """Remembers how a record is read without the records around it: what it needs of them is its groups' values."""
+        if part.number or self.rooted:
             return
-        groups = [(name.count("/"), values) for name, values in self._groups if path.startswith(f"{name}/")]
-        self.routes[tuple(path.split("/"))] = Route(tuple(groups) if part.of == RUN else (), function)
-
-
-def _is_whole(spot: Spot) -> bool:
-    """Whether the spot fills the message's own record."""
-    return spot.where == WHOLE and not spot.prefix
+        groups: list[tuple[int, str]] = []
+        for around, values, inside in sorted(self._groups) if part.of == RUN else ():
+            if path.startswith(f"{around}/"):
+                groups = [*(groups if inside else []), (around.count("/"), values)]
+        self.routes[tuple(path.split("/"))] = Route(tuple(groups), function)
 
 
 def _sharing(spot: Spot, part: Part) -> Iterator[tuple[Spot, Part | None, dict[str, Sequence[Line]]]]:
@@ -224,20 +220,29 @@ def _shared(spot: Spot, part: Part) -> Spot:
 
 
 class Reader:
-    """The functions made for reading. They exist twice: where a mark of the document could stand in a number (which
-    happens in no sound document), nothing is looked up, since the table knows texts without marks only."""
+    """The functions made for reading. They exist once for each pair of marks, which the text calls c and r: components
+    and repetitions. Where one of them could stand in a number (which happens in no sound document), nothing is looked
+    up, since the tables know texts without marks only."""
 
     def __init__(self, name: str, part: Part, said_in: Any) -> None:
-        module = Module(f"{name}, reading", HELPERS)
-        reading = Reading(module, said_in, any(rooted_paths(part)))
+        self._module = Module(f"{name}, reading", HELPERS)
+        reading = Reading(self._module, said_in, any(rooted_paths(part)))
         reading.whole(part)
-        self.source = module.source
+        self.source = self._module.source
         self.routes = reading.routes
-        self._usual = module.run(**reading.looked_up)
-        self._odd = module.run(**dict.fromkeys(reading.looked_up, NEVER.get))
+        self._usual = reading.looked_up
+        self._odd = dict.fromkeys(reading.looked_up, NEVER.get)
+        self._made: dict[tuple[str, str], dict[str, Any]] = {}
 
     def functions(self, loop: Loop) -> dict[str, Any]:
         """The functions for a document with this loop's marks."""
-        marks = next((each.marks for one in loop.walk() for each in one.segments), None)
-        odd = marks is not None and ({marks.component, marks.repetition} & {".", "-"})
-        return self._odd if odd else self._usual
+        segments = loop.segments or next((each.segments for each in loop.walk() if each.segments), [])
+        marks = segments[0].marks if segments and segments[0].parts else UNDIVIDED
+        if marks is UNDIVIDED:
+            marks = INNER  # It was built, not read: nothing can be parted by mistake.
+        c, r = marks.component, marks.repetition
+        made = self._made.get((c, r))
+        if made is None:
+            looked_up = self._odd if c in ODD or r in ODD else self._usual
+            made = self._made[c, r] = self._module.run(**looked_up, c=c, r=r, marks=marks)
+        return made

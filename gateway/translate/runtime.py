@@ -115,10 +115,13 @@ class Written:
 
     def finish(self) -> list[Segment]:
         for at, element, level in self.children:
-            segment = self.segments[at]
-            parts = list(segment.elements)
-            parts[element - 1] = (("1" if level in self.parents else "0",),)
-            self.segments[at] = Segment(segment.tag, tuple(parts))
+            segment, text = self.segments[at], "1" if level in self.parents else "0"
+            if segment.parts:
+                segment.parts[element] = text
+            else:
+                parts = list(segment.elements)
+                parts[element - 1] = ((text,),)
+                self.segments[at] = Segment(segment.tag, tuple(parts))
         return self.segments
 
 

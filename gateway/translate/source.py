@@ -3,6 +3,7 @@
 import linecache
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import CodeType
 from typing import Any
 
 INDENT = "    "
@@ -46,6 +47,7 @@ class Module:
         self.functions: list[Text] = []
         self._names: dict[int, str] = {}
         self._counts: dict[str, int] = {}
+        self._code: CodeType | None = None
 
     def fresh(self, hint: str) -> str:
         """A name that nothing has yet."""
@@ -75,11 +77,12 @@ class Module:
     def source(self) -> str:
         return "\n\n\n".join("\n".join(each.lines) for each in self.functions) + "\n"
 
-    def run(self, **instead: Any) -> dict[str, Any]:
-        """The namespace with the functions in it; ``instead`` replaces objects by their names."""
-        file = f"<map {self.name}>"
-        source = self.source
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # Tracebacks show the line.
-        space = {**self.known, **instead}
-        exec(compile(source, file, "exec"), space)
+    def run(self, **known: Any) -> dict[str, Any]:
+        """A namespace with the functions in it, which know these objects, too."""
+        if self._code is None:
+            file, source = f"<map {self.name}>", self.source
+            linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # for tracebacks
+            self._code = compile(source, file, "exec")
+        space = {**self.known, **known}
+        exec(self._code, space)
         return space

@@ -30,8 +30,7 @@ class Tagged:
     def read(self, owner: Part | None, lines: Sequence[Line]) -> None:
         """``owner`` is the each that makes a record of the segment; None where the lines fill the frame."""
         text = self.spot.text
-        text.add("parts = segment.parts or segment.cut()", "n = len(parts)")
-        text.add("c = segment.marks.component", "r = segment.marks.repetition")
+        text.add("parts = segment.parts or segment.cut(marks)", "n = len(parts)")
         if owner is None:
             self._choose(lines, self._line)
             return

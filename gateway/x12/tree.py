@@ -29,7 +29,7 @@ class Segment:
     ``number`` counts from 1 within the set (ST is 1); ``offset`` is the byte at which it starts, -1 if built.
     Two segments are equal when tag and elements are. One that was read keeps its text, and is taken apart when asked:
     ``parts`` are the texts between element separators, the tag first, and ``marks`` parts these further. ``parts`` is
-    empty where the segment was given by its elements; ``cut`` fills it.
+    empty where the segment was given by its elements.
     """
 
     __slots__ = ("_elements", "marks", "number", "offset", "parts", "tag")
@@ -75,13 +75,39 @@ class Segment:
             self._elements = tuple((((each,),) if whole else _split(each, self.marks)) for each in parts)
         return self._elements
 
-    def cut(self) -> list[str]:
-        """``parts``, also of a segment that was given by its elements: it gets marks that no text can hold."""
-        if not self.parts:
-            marks = self.marks = INNER
-            joined = (marks.repetition.join(map(marks.component.join, each)) for each in self.elements)
-            self.parts = [self.tag, *joined]
-        return self.parts
+    def cut(self, marks: Delimiters) -> list[str]:
+        """Like ``parts``, of a segment that was given by its elements, between other marks."""
+        joined = (marks.repetition.join(map(marks.component.join, each)) for each in self.elements)
+        return [self.tag, *joined]
+
+    def sound_text(self, marks: Delimiters) -> str | None:
+        """Its text between these delimiters; None where that needs a closer look, because a value holds one of them or
+        what may be no character to send, or an end is empty."""
+        if self.marks is UNDIVIDED and self.parts:
+            parts = values = self.parts
+        else:
+            parts, values = [self.tag], [self.tag]
+            for element in self.elements:
+                if len(element) == 1 and len(element[0]) == 1:
+                    text = element[0][0]
+                    values.append(text)
+                else:
+                    if not (marks.repetition and marks.component) or not all(each and each[-1] for each in element):
+                        return None
+                    text = marks.repetition.join([marks.component.join(each) for each in element])
+                    values += [value for each in element for value in each]
+                parts.append(text)
+        whole = "".join(values)
+        if (
+            not parts[-1]
+            or not whole.isprintable()
+            or marks.element in whole
+            or marks.terminator in whole
+            or (marks.component and marks.component in whole)
+            or (marks.repetition and marks.repetition in whole)
+        ):
+            return None
+        return marks.element.join(parts)
 
     def at(self, element: int, component: int = 1, repetition: int = 1) -> str:
         """The value at a place counted from 1, as the standard names it; "" where the segment has nothing there."""
