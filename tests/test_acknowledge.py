@@ -43,6 +43,7 @@ GROUP = GroupHeader(
     control_number="17456",
     version="005010X222A1",
 )
+GUIDE = "837.5010.X222.A1.xml"
 CLAIM = """\
 ST*837*0001*005010X222A1~BHT*0019*00*B1*20260302*1200*CH~NM1*41*2*CLINIC*****46*S1~PER*IC*DESK*TE*5551230000~
 NM1*40*2*PAYER*****46*R1~HL*1**20*1~PRV*BI*PXC*225100000X~NM1*85*2*CLINIC*****XX*1234567893~N3*1 MAIN ST~
@@ -89,7 +90,7 @@ def examined(segments: Iterable[Segment], findings: Iterable[Finding] = (), **ch
         version="005010X222A1",
         segments=held,
     )
-    made = Examined(set=one, guide="any", root=Loop("ST_LOOP"), findings=tuple(findings), names=names)
+    made = Examined(set=one, guide=GUIDE, root=Loop("ST_LOOP"), findings=tuple(findings), names=names)
     return replace(made, **changed)
 
 
@@ -167,10 +168,10 @@ def test_what_is_wrong_is_named_with_its_place_its_claim_and_a_copy() -> None:
         "AK2*837*0001*005010X222A1",
         "IK3*SV1*22*2400*8",
         "CTX*CLM01:C1",
-        "IK4*3**7*XX",
+        "IK4*3*355*7*XX",
         "IK3*DTP*23*2400*8",
         "CTX*CLM01:C1",
-        "IK4*3**8*20260231",
+        "IK4*3*1251*8*20260231",
         "IK5*R*5",
         "AK9*R*1*1*0",
     ]
@@ -216,6 +217,41 @@ def test_what_the_gateway_works_on_is_accepted_and_what_it_refuses_is_not() -> N
     assert judge_set(broken, taken=True).code == "E"
     refused = judge_set(examined([segment("ST", "837", "0001")]), refused="1")
     assert (refused.code, shown(refused.segments)[-1]) == ("R", "IK5*R*1~")
+
+
+BROKEN = (
+    CLAIM,
+    CLAIM.replace("UN*2***1", "XX*2***1").replace("D8*20260301~SE", "D8*20260231~SE"),
+    CLAIM.replace("HI*ABK:M545~", "").replace("SE*24", "SE*23"),
+    CLAIM.replace("REF*EI*123456789~", ""),
+    CLAIM.replace("LX*1", "LX*2").replace("HL*2*1*22*0", "HL*3*1*22*1"),
+    CLAIM.replace("SBR*P*18*******CI~", "ZZZ*1~SBR*P*18*******CI~SBR*P*18*******CI~"),
+    CLAIM.replace("*005010X222A1~", "*005010X222A9~", 1).replace("BHT*0019", "BHT*0091"),
+    CLAIM.replace("~SE*24*0001", "~SE*24*0002"),
+    CLAIM.replace("SE*24*0001~", ""),
+    "ST*837*0001*005010X222A1~SE*2*0001~",
+    "ST*837*0001~",
+)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64, 1 << 20])
+@pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
+def test_a_document_of_any_length_gets_what_a_whole_one_gets(body: str, chunk: int) -> None:
+    """Of what was found behind a segment that has gone, such as HL04 without a child, only the copy is missing."""
+    data = document(body, numbered(CLAIM, 7), body.replace("0001", "0003"))
+    whole = Acknowledger()
+    at_once = [done for part in examine([data]) for done in whole.take(part)]
+    at_once += whole.end()
+    streamed = list(acknowledge(data[start : start + chunk] for start in range(0, len(data), chunk)))
+    assert [shown([each.technical]) for each in streamed] == [shown([each.technical]) for each in at_once]
+    for ours, theirs in zip(streamed, at_once, strict=True):
+        for one, other in zip(ours.groups, theirs.groups, strict=True):
+            assert _but_copies(shown(one.segments)) == _but_copies(shown(other.segments))
+
+
+def _but_copies(lines: Sequence[str]) -> list[str]:
+    """IK4 of an HL without what comes after IK403."""
+    return ["*".join(each.split("*")[:2]) if each.startswith("IK4*4") else each for each in lines]
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,28 @@ TA1, a 999, a 997 or a 277CA brings nothing about. It holds what goes back, neve
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.errors import Finding, GatewayError, Position, Severity
+from gateway.x12.codec import Batch
 from gateway.x12.codes import meaning
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, TechnicalAcknowledgment, wrap
-from gateway.x12.set_acknowledgment import CODES_MAX, SetVerdict, judge_set
+from gateway.x12.envelope import (
+    GroupHeader,
+    InterchangeHeader,
+    SetBody,
+    SetHeader,
+    TechnicalAcknowledgment,
+    TransactionSet,
+    open_document,
+    wrap,
+)
+from gateway.x12.nodes import SegmentNode
+from gateway.x12.set_acknowledgment import CODES_MAX, SetJudge, SetVerdict, Stretch, judge_set
+from gateway.x12.table import Place
 from gateway.x12.tree import STANDARD, Delimiters, Segment, segment
-from gateway.x12.validate import FUNCTIONAL_IDS, Examined, examine
+from gateway.x12.validate import FUNCTIONAL_IDS, Checking, Examined
 
 VERSION = "005010X231A1"
 NO_ERROR, WRONG_STRUCTURE, CUT_SHORT, WRONG_CONTENT = "000", "022", "023", "024"  # TA105
@@ -67,6 +79,14 @@ class Acknowledged:
         return replace(self, code="R", note=note, groups=())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A set that was judged while it went by."""
+
+    set: SetHeader
+    verdict: SetVerdict
+
+
 @dataclass(slots=True)
 class _Group:
     header: GroupHeader
@@ -79,7 +99,7 @@ class _Group:
 
 
 class Acknowledger:
-    """Takes what ``examine`` yields, part by part, and gives what each interchange deserves when it is over.
+    """Takes the parts of a document, each set examined or judged, and gives what to say of each interchange at its end.
 
     ``marks`` are the delimiters of what will be sent: a value that holds one of them is not repeated.
     """
@@ -94,7 +114,7 @@ class Acknowledger:
 
     def take(
         self,
-        part: InterchangeHeader | TechnicalAcknowledgment | Examined | Finding,
+        part: InterchangeHeader | TechnicalAcknowledgment | Examined | Judged | Finding,
         *,
         taken: bool | None = None,
         refused: str = "",
@@ -107,7 +127,9 @@ class Acknowledger:
         elif isinstance(part, TechnicalAcknowledgment):
             self._answers += 1
         elif isinstance(part, Examined):
-            self._take_set(part, taken, refused)
+            self._take_set(part.set, judge_set(part, taken=taken, refused=refused, marks=self._marks), bool(taken))
+        elif isinstance(part, Judged):
+            self._take_set(part.set, part.verdict, False)
         else:
             self._take_finding(part)
 
@@ -144,18 +166,18 @@ class Acknowledger:
             return "R", rejecting[0]
         return ("E", next(iter(self._notes))) if self._notes else ("A", NO_ERROR)
 
-    def _take_set(self, part: Examined, taken: bool | None, refused: str) -> None:
+    def _take_set(self, one: SetHeader | TransactionSet, verdict: SetVerdict, taken: bool) -> None:
         self._sets += 1
-        header = part.set.group
+        header = one.group
         if header is None:
             self._note(WRONG_STRUCTURE, rejects=True)
             return
         if not self._groups or self._groups[-1].header != header:
             self._groups.append(_Group(header))
         group = self._groups[-1]
-        group.answers += is_answer(part.set.type, part.set.version)
-        group.taken = group.taken or bool(taken)
-        group.verdicts.append(judge_set(part, taken=taken, refused=refused, marks=self._marks))
+        group.answers += is_answer(one.type, one.version)
+        group.taken = group.taken or taken
+        group.verdicts.append(verdict)
 
     def _take_finding(self, finding: Finding) -> None:
         codes = finding.codes or {}
@@ -211,15 +233,73 @@ def _acknowledge(group: _Group) -> GroupAcknowledged:
     return GroupAcknowledged(group=header, code=code, segments=tuple(body))
 
 
+class _Judging(Checking):
+    """Judges a set while it goes by, whatever its length."""
+
+    def __init__(self, header: SetHeader, marks: Delimiters) -> None:
+        super().__init__(header)
+        self._judge = SetJudge(header.type, header.control_number, header.st.at(3), marks)
+        self._next = 1
+
+    def _keep(self, batch: Batch, start: int, stop: int) -> None:
+        if self._next == 1:
+            self._header_segment()
+        known = self._guide is not None
+        trail = [each.place if each else None for each in self._trail] if known else [None] * (stop - start)
+        self._hear(trail, lambda index: batch.segment(start + index))
+
+    def _header_segment(self) -> None:
+        """ST, with what is wrong with it and with the set as a whole; what follows may be found already and waits."""
+        found = list(self._drain())
+        self._early = [each for each in found if isinstance(each.where, Position) and each.where.segment > 1]
+        here = [each for each in found if each not in self._early]
+        self._hear([self._start], lambda index: self._header.st, here)
+
+    def _hear(
+        self,
+        trail: Sequence[Place | None],
+        segment_at: Callable[[int], Segment],
+        found: Sequence[Finding] | None = None,
+    ) -> None:
+        stretch = Stretch(first=self._next, trail=trail, seen=_seen, node=_node, segment=segment_at)
+        self._judge.take(stretch, list(self._drain()) if found is None else found)
+        self._next += len(trail)
+
+    def ready(self) -> Iterable[Judged]:
+        """Nothing before the end."""
+        return ()
+
+    def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[Judged]:
+        """The verdict."""
+        self._finish(se)
+        self._early += findings
+        if self._next == 1:
+            self._header_segment()
+        if se is not None:
+            self._hear([self._guide.compiled.end if self._guide else None], lambda index: se)
+        else:
+            self._hear([], lambda index: self._header.st)
+        yield Judged(set=self._header, verdict=self._judge.verdict(judged=self._guide is not None))
+
+
+def _seen(place: Place) -> tuple[str, str]:
+    return place.node.tag, place.path
+
+
+def _node(place: Place) -> SegmentNode:
+    return place.node
+
+
 def acknowledge(chunks: Iterable[bytes], marks: Delimiters = STANDARD) -> Iterator[Acknowledged]:
-    """What there is to say of each interchange of a document, by its findings alone.
+    """What there is to say of each interchange of a document, by its findings alone; in constant memory.
 
     Raises nothing: what cannot be read further rejects the interchange that it is in.
     """
     acknowledger = Acknowledger(marks)
     try:
-        for part in examine(chunks):
-            yield from acknowledger.take(part)
+        for part in open_document(chunks, lambda header: _Judging(header, marks)):
+            if isinstance(part, InterchangeHeader | TechnicalAcknowledgment | Judged | Finding):
+                yield from acknowledger.take(part)
     except GatewayError as error:
         yield from acknowledger.end(error)
         return
