@@ -62,7 +62,8 @@ class Finding:
     """One thing that is wrong, or could not be looked at, in words its reader can act on.
 
     ``where`` is a Position in X12 or a JSON path of a record (``$.lines[0].units``). ``codes`` maps an
-    acknowledgment's element to the code that this finding becomes there, such as ``{"IK304": "8"}``.
+    acknowledgment's element to the code that this finding becomes there, such as ``{"IK304": "8"}``. CTX02 to CTX06 are
+    the place of what made it so in the same set: tag, ordinal, path of loops, element (``5:3``), number of the element.
     """
 
     rule: str

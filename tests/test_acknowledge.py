@@ -379,6 +379,21 @@ def test_a_value_that_cannot_be_sent_is_left_out() -> None:
     ]
 
 
+def test_what_a_situation_asks_for_names_its_trigger_below_the_segment_or_the_element() -> None:
+    held = [segment("ST", "837", "0001"), segment("PWK", "OZ", "BM")]
+    trigger = {"CTX02": "CLM", "CTX03": "19", "CTX04": "2000A/2000B/2300", "CTX05": "5:3", "CTX06": "1325"}
+    found = [finding(2, "PWK", 6, IK304="8", IK403="I9", **trigger), finding(3, "REF", IK304="I6", **trigger)]
+    one = judge_set(examined(held, found))
+    assert [each.rstrip("~") for each in shown(one.segments)][1:] == [
+        "IK3*PWK*2**8",
+        "IK4*6**I9",
+        "CTX*SITUATIONAL TRIGGER*CLM*19*2300*5:3*1325",
+        "IK3*REF*3**I6",
+        "CTX*SITUATIONAL TRIGGER*CLM*19*2300*5:3*1325",
+        "IK5*R*I5",
+    ]
+
+
 def test_codes_that_no_list_knows_leave_no_trace() -> None:
     found = [finding(2, "CLM", IK304="99"), finding(2, "CLM", element=1, IK304="8", IK403="99")]
     found += [finding(1, "ST", IK502="Z"), finding(0, "CLM", IK304="3"), finding(3, "not a tag", IK304="1")]
@@ -432,6 +447,10 @@ def findings(draw: st.DrawFn) -> Finding:
         case "set":
             codes["IK502"] = draw(st.sampled_from(IK502))
             where = Position(tag="SE", segment=61)
+    if codes and "IK502" not in codes and draw(st.booleans()):
+        place = draw(st.sampled_from(["", "5", "5:3", "5:3:2", "5::2"]))
+        codes |= {"CTX02": "CLM", "CTX03": "43", "CTX04": draw(st.sampled_from(LOOPS)), "CTX05": place}
+        codes["CTX06"] = draw(st.sampled_from(["", "1325"]))
     severity = draw(st.sampled_from([Severity.BLOCK, Severity.WARN]))
     return Finding(rule="test", what="wrong", fix="mend", where=where, severity=severity, codes=codes or None)
 

@@ -81,10 +81,11 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A set that was judged while it went by."""
+    """A set that went by, with who heard what is wrong with it; ``is_known`` where there is a guide for it."""
 
     set: SetHeader
-    verdict: SetVerdict
+    judge: SetJudge
+    is_known: bool
 
 
 @dataclass(slots=True)
@@ -129,7 +130,8 @@ class Acknowledger:
         elif isinstance(part, Examined):
             self._take_set(part.set, judge_set(part, taken=taken, refused=refused, marks=self._marks), bool(taken))
         elif isinstance(part, Judged):
-            self._take_set(part.set, part.verdict, False)
+            verdict = part.judge.verdict(judged=part.is_known, taken=taken, refused=refused)
+            self._take_set(part.set, verdict, bool(taken))
         else:
             self._take_finding(part)
 
@@ -270,7 +272,7 @@ class _Judging(Checking):
         return ()
 
     def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[Judged]:
-        """The verdict."""
+        """The set, for a verdict."""
         self._finish(se)
         self._early += findings
         if self._next == 1:
@@ -279,7 +281,7 @@ class _Judging(Checking):
             self._hear([self._guide.compiled.end if self._guide else None], lambda index: se)
         else:
             self._hear([], lambda index: self._header.st)
-        yield Judged(set=self._header, verdict=self._judge.verdict(judged=self._guide is not None))
+        yield Judged(set=self._header, judge=self._judge, is_known=self._guide is not None)
 
 
 def _seen(place: Place) -> tuple[str, str]:
