@@ -322,6 +322,12 @@ def test_a_ta1_and_a_277ca_are_never_acknowledged() -> None:
     assert not of_document(claim.read_bytes()).is_answered
 
 
+def test_an_acknowledgment_outside_of_any_group_is_not_acknowledged_either() -> None:
+    head = wrap(HEADER, []).decode().split("~")[0] + "~"
+    body = "ST*999*0001*005010X231A1~AK1*HC*1*005010X222A1~AK9*A*1*1*1~SE*4*0001~IEA*0*000000071~"
+    assert not of_document((head + body).encode()).is_answered
+
+
 def test_beside_an_acknowledgment_the_other_group_is_acknowledged() -> None:
     response = (Path(__file__).parent / "fixtures" / "golden" / "278_response.edi").read_text().replace("\n", "")
     own = response[response.index("GS*") : response.index("IEA*")]
@@ -382,8 +388,9 @@ def test_a_value_that_cannot_be_sent_is_left_out() -> None:
 def test_what_a_situation_asks_for_names_its_trigger_below_the_segment_or_the_element() -> None:
     held = [segment("ST", "837", "0001"), segment("PWK", "OZ", "BM")]
     trigger = {"CTX02": "CLM", "CTX03": "19", "CTX04": "2000A/2000B/2300", "CTX05": "5:3", "CTX06": "1325"}
-    found = [finding(2, "PWK", 6, IK304="8", IK403="I9", **trigger), finding(3, "REF", IK304="I6", **trigger)]
-    one = judge_set(examined(held, found))
+    element = replace(finding(2, "PWK", 6), codes={"IK304": "8", "IK403": "I9", **trigger})
+    missing = replace(finding(3, "REF"), codes={"IK304": "I6", **trigger})
+    one = judge_set(examined(held, [element, missing]))
     assert [each.rstrip("~") for each in shown(one.segments)][1:] == [
         "IK3*PWK*2**8",
         "IK4*6**I9",

@@ -12,6 +12,7 @@ from datetime import datetime
 from gateway import logs
 from gateway.errors import Finding, GatewayError, Position, Severity
 from gateway.flow import outbox
+from gateway.flow.cases import number
 from gateway.flow.house import House, Transaction
 from gateway.flow.wire import interchange
 from gateway.settings import Partner
@@ -107,7 +108,7 @@ def queue(
     """Each with control numbers of its own. Call it in the transaction of the document's reactions."""
     for one in due:
         if one.finding is not None:
-            key = f"unacknowledged:{document.id}:{one.kind}:{one.said.header.control_number}"
+            key = f"unacknowledged:{document.id}:{one.kind}:{number(one.said.header.control_number)}"
             reason, fix = one.finding.reason, one.finding.fix
             tx.tasks.open(key, kind="unacknowledged", subject=document.id, reason=reason, fix=fix)
             continue
@@ -146,7 +147,7 @@ def _examined(partner: Partner, due: Due, at: datetime) -> Due:
     if not found:
         return due
     what = f"the {due.kind} for it would not be valid: {found[0].reason}"
-    where = Position(interchange=due.said.header.control_number)
+    where = Position(interchange=number(due.said.header.control_number))
     return replace(due, finding=Finding(rule="acknowledge.valid", what=what, fix=_FIX, where=where))
 
 

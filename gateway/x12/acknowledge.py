@@ -110,8 +110,7 @@ class Acknowledger:
         self._header: InterchangeHeader | None = None
         self._groups: list[_Group] = []
         self._notes: dict[str, bool] = {}  # TA105, and whether it rejects
-        self._sets = 0
-        self._answers = 0
+        self._technical_answers = self._sets = self._answers = 0  # TA1, sets, and those that acknowledge
 
     def take(
         self,
@@ -126,7 +125,7 @@ class Acknowledger:
             yield from self.end()
             self._header = part
         elif isinstance(part, TechnicalAcknowledgment):
-            self._answers += 1
+            self._technical_answers += 1
         elif isinstance(part, Examined):
             self._take_set(part.set, judge_set(part, taken=taken, refused=refused, marks=self._marks), bool(taken))
         elif isinstance(part, Judged):
@@ -142,7 +141,6 @@ class Acknowledger:
             return
         if error is not None and isinstance(error.where, Position) and error.where.segment:
             self._note(CUT_SHORT, rejects=True)  # Without a segment it is about what follows the interchange.
-        answers = self._answers + sum(each.answers for each in self._groups)
         groups = [each for each in self._groups if each.answers < len(each.verdicts)]
         named = [each for each in groups if _nameable(each.header, self._marks)]
         if len(named) < len(groups):
@@ -153,11 +151,11 @@ class Acknowledger:
             code=code,
             note=note,
             groups=() if code == "R" else tuple(_acknowledge(each) for each in named),
-            is_answered=not answers or answers < self._sets + self._answers,
+            is_answered=self._answers < self._sets or not self._technical_answers + self._answers,
         )
         self._header = None
         self._groups, self._notes = [], {}
-        self._sets = self._answers = 0
+        self._technical_answers = self._sets = self._answers = 0
 
     def _technical(self) -> tuple[str, str]:
         """TA104 and the first TA105 of the weightiest kind. What is worked on is not rejected, unless parts of it may
@@ -169,7 +167,9 @@ class Acknowledger:
         return ("E", next(iter(self._notes))) if self._notes else ("A", NO_ERROR)
 
     def _take_set(self, one: SetHeader | TransactionSet, verdict: SetVerdict, taken: bool) -> None:
+        answers = is_answer(one.type, one.version)
         self._sets += 1
+        self._answers += answers
         header = one.group
         if header is None:
             self._note(WRONG_STRUCTURE, rejects=True)
@@ -177,7 +177,7 @@ class Acknowledger:
         if not self._groups or self._groups[-1].header != header:
             self._groups.append(_Group(header))
         group = self._groups[-1]
-        group.answers += is_answer(one.type, one.version)
+        group.answers += answers
         group.taken = group.taken or taken
         group.verdicts.append(verdict)
 
