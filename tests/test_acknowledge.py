@@ -186,6 +186,30 @@ def test_a_missing_segment_is_named_where_it_should_stand() -> None:
     assert not any(each.startswith("CTX") for each in lines), "the billing provider is no part of a claim"
 
 
+def test_a_level_or_line_that_is_numbered_wrongly_is_named() -> None:
+    lines = ack(document(CLAIM.replace("LX*1", "LX*2").replace("HL*2*1", "HL*3*1")))
+    assert [each for each in lines if each[:3] in ("IK3", "IK4", "CTX", "IK5")] == [
+        "IK3*HL*12*2000*8",
+        "IK4*1*628*7*3",
+        "IK3*LX*21*2400*8",
+        "CTX*CLM01:C1",
+        "IK4*1*554*7*2",
+        "IK5*R*5",
+    ]
+
+
+def test_a_remittance_without_st03_is_acknowledged_whole() -> None:
+    remittance = (Path(__file__).parent / "fixtures" / "golden" / "835.edi").read_bytes()
+    assert b"ST*835*0001~" in remittance
+    (one,) = of_document(remittance).groups
+    assert [each.rstrip("~") for each in shown(one.segments)] == [
+        "AK1*HP*401*005010X221A1",
+        "AK2*835*0001",
+        "IK5*A",
+        "AK9*A*1*1*1",
+    ]
+
+
 def test_a_group_in_which_one_set_is_wrong_is_accepted_in_part() -> None:
     wrong = numbered(CLAIM, 2).replace("SE*24", "SE*23")
     lines = ack(document(CLAIM, wrong))
@@ -371,6 +395,20 @@ def test_an_id_that_no_envelope_holds_is_said_in_words() -> None:
     one = of_document(document(CLAIM))
     with pytest.raises(GatewayError, match="ISA06"):
         enclose(one, replace(HEADER, sender="X" * 16), at=NOON, group_number=1)
+
+
+@pytest.mark.skipif(not (CORPUS / "INDEX.tsv").is_file(), reason=f"there is no corpus in {CORPUS}")
+def test_every_answer_to_a_public_file_is_valid_and_reads_back() -> None:
+    answered = 0
+    named = (each for each in CORPUS.rglob("*") if each.suffix not in (".tsv", ".md"))
+    for path in sorted(each for each in named if each.is_file() and each.stat().st_size < 200_000):
+        content = path.read_bytes()
+        answered_by = answer([content], at=NOON)
+        records = read_back(answered_by) if answered_by else []
+        answered += bool(records)
+        for record in records:
+            assert record.accepted == sum(each.code != "R" for each in record.sets) or record.errors
+    assert answered > 90
 
 
 def test_a_value_that_cannot_be_sent_is_left_out() -> None:
