@@ -58,7 +58,7 @@ def test_a_guide_without_places_has_none() -> None:
         (0, "N402", "", "XX", "unknown", Severity.BLOCK, "7"),
         (0, "N404", "", "XX", "unknown", Severity.BLOCK, "7"),
         (0, "CUR02", "", "XXX", "unlisted", Severity.NOT_EVALUATED, ""),
-        (0, "NM109", "", "1234567890", "form", Severity.BLOCK, "I12"),
+        (0, "NM109", "", "1234567890", "form", Severity.WARN, "I12"),
         (0, "PRV03", "", "225100000", "form", Severity.WARN, "I12"),
         (0, "HI01-02", "2300", "M54.50", "form", Severity.BLOCK, "I12"),
         (0, "HI12-02", "2300", "m5450", "form", Severity.BLOCK, "I12"),

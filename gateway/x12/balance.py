@@ -125,12 +125,10 @@ def check_remittance_claim(claim: Loop) -> Iterator[BalanceFault]:
         svc = next((one for one in line.segments if one.tag == "SVC"), None)
         out = difference(svc.at(_SVC_CHARGE), svc.at(_SVC_PAID), own) if svc else None
         if svc and out:
-            what = f"the line's charge less its adjustments differs by {_money(out)} from what it says was paid"
-            yield _fault("line", what, svc, _SVC_PAID)
+            yield line_fault(svc, out)
     out = difference(clp.at(_CLP_CHARGE), clp.at(_CLP_PAID), every)
     if out:
-        what = f"the claim's charge less all its adjustments differs by {_money(out)} from what it says was paid"
-        yield _fault("claim", what, clp, _CLP_PAID)
+        yield claim_fault(clp, out)
 
 
 def check_remittance_total(bpr: Segment, claims: Iterable[Segment], plbs: Iterable[Segment]) -> Iterator[BalanceFault]:
@@ -180,15 +178,32 @@ def check_claim(claim: Loop) -> Iterator[BalanceFault]:
         return
     out = difference(clm.at(2), "0", [one.at(2) for one in lines])
     if out:
-        yield BalanceFault(
-            rule="x12.balance.charge",
-            what=f"the claim's charge differs by {_money(out)} from the sum of its lines",
-            fix="Correct the charge of the claim or of a line",
-            segment=clm,
-            element=2,
-            severity=Severity.BLOCK,
-            source="005010X222A1, CLM02; domain facts, 7.1 (28)",
-        )
+        yield charge_fault(clm, out)
+
+
+def line_fault(svc: Segment, out: int) -> BalanceFault:
+    """The fault of a line whose charge less its adjustments is ``out`` cents more than what was paid."""
+    what = f"the line's charge less its adjustments differs by {_money(out)} from what it says was paid"
+    return _fault("line", what, svc, _SVC_PAID)
+
+
+def claim_fault(clp: Segment, out: int) -> BalanceFault:
+    """The fault of a claim whose charge less all adjustments is ``out`` cents more than what was paid."""
+    what = f"the claim's charge less all its adjustments differs by {_money(out)} from what it says was paid"
+    return _fault("claim", what, clp, _CLP_PAID)
+
+
+def charge_fault(clm: Segment, out: int) -> BalanceFault:
+    """The fault of a claim whose charge is ``out`` cents more than the sum of its lines."""
+    return BalanceFault(
+        rule="x12.balance.charge",
+        what=f"the claim's charge differs by {_money(out)} from the sum of its lines",
+        fix="Correct the charge of the claim or of a line",
+        segment=clm,
+        element=2,
+        severity=Severity.BLOCK,
+        source="005010X222A1, CLM02; domain facts, 7.1 (28)",
+    )
 
 
 def _fault(

@@ -274,15 +274,14 @@ class Reader:
             return None
         text = (region.translate(self._to_standard) if self._to_standard else region).decode("ascii")
         between = "~" + marks.line_end
-        if text.count(between) + bool(missing_end) != ends or text[:1] == " ":
-            return None
-        if "*~" in text or between + between in text or between + " " in text or text.startswith("~"):
+        if "*~" in text or between + between in text or between + " " in text or text[:1] in (" ", "~"):
             return None
         texts = text.split(between)
-        last = texts.pop()
-        if last:
-            texts.append(last[:-1])
-        return texts if len(region) <= SEGMENT_LENGTH_MAX or len(max(texts, key=len)) <= SEGMENT_LENGTH_MAX else None
+        if missing_end:
+            texts[-1] = texts[-1][:-1]
+        else:
+            texts.pop()
+        return texts if len(texts) == ends and _short(text) else None
 
     def _take(self, raw: bytes, marks: Delimiters, batch: Batch) -> None:
         """Adds one segment to a batch, as it is without what is odd about it."""
@@ -443,6 +442,17 @@ def oddity(kind: str, where: Position) -> Finding:
     return Finding(
         rule=f"x12.codec.{kind}", severity=Severity.WARN, what=_ODD[kind], fix=fix, where=where, source="X12.5", snip=1
     )
+
+
+def _short(text: str) -> bool:
+    """Whether no segment of the text is too long: each window of that length, from a segment on, holds an end."""
+    at = 0
+    while len(text) - at > SEGMENT_LENGTH_MAX:
+        end = text.rfind("~", at, at + SEGMENT_LENGTH_MAX + 1)
+        if end < 0:
+            return False
+        at = end + 1
+    return True
 
 
 def _four(marks: Delimiters) -> tuple[str, str, str, str]:

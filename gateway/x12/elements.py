@@ -39,6 +39,7 @@ class Fault:
     repetition: int = 0
     severity: Severity = Severity.BLOCK
     snip: int = GUIDE
+    source: str = ""  # where it is another than the guide
 
 
 @dataclass(frozen=True, slots=True)

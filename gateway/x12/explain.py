@@ -14,7 +14,7 @@ from gateway.x12.envelope import SetHeader, open_document
 from gateway.x12.guide import SegmentGuide
 from gateway.x12.table import Place
 from gateway.x12.tree import Segment
-from gateway.x12.validate import Checking
+from gateway.x12.validate import Growing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,22 +106,23 @@ class _Pinned:
             yield from (Line(number=_number(each), tag="", findings=(each,)) for each in found)
 
 
-class _Explaining(Checking):
+class _Explaining(Growing):
     """Makes a line of each segment of a set."""
 
     def __init__(self, header: SetHeader) -> None:
         super().__init__(header)
         self._lines: list[Line] = []
-        self._number = 1
+        self._told = 1  # the number of the last segment that has its line, ST's before any
         self._meaning = meaning.of_set(header.type, header.version)
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
+        super()._keep(batch, start, stop)
         found = list(self._drain())
-        lines = [self._named(self._header.st, self._start)] if self._number == 1 else []
+        lines = [self._named(self._header.st, self._start)] if self._told == 1 else []
         places = [each.place if each else None for each in self._trail] if self._guide else [None] * (stop - start)
         for index, place in enumerate(places, start):
-            self._number += 1
-            lines.append(self._named(batch.segment(index, self._number), place))
+            self._told += 1
+            lines.append(self._named(batch.segment(index, self._told), place))
         self._lines += _pin(lines, found, self._name())
 
     def _name(self) -> str:
@@ -142,7 +143,7 @@ class _Explaining(Checking):
         """The last lines of the set, with what is wrong with its envelope."""
         self._finish(se)
         self._early += findings
-        lines = [self._named(self._header.st, self._start)] if self._number == 1 else []
+        lines = [self._named(self._header.st, self._start)] if self._told == 1 else []
         if se is not None:
             lines.append(self._named(se, self._guide.compiled.end if self._guide else None))
         return _pin(lines, list(self._drain()), self._name())

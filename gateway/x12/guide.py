@@ -12,10 +12,11 @@ from functools import cache, cached_property
 from gateway.errors import Finding, Position
 from gateway.x12 import cache as guide_cache
 from gateway.x12 import source
+from gateway.x12.amounts import tags_with_amounts
 from gateway.x12.nodes import ROOT, CompositeNode, LoopNode, SegmentNode
 from gateway.x12.table import Compiled, Place, Step
 from gateway.x12.tree import Loop, Segment
-from gateway.x12.walk import SPECIALS, Segments, Walk, sorted_by_place
+from gateway.x12.walk import Segments, Walk, sorted_by_place, specials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Guide:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.compiled = Compiled(name, guide_cache.load(name), specials=SPECIALS)
+        self.compiled = Compiled(name, guide_cache.load(name), specials=specials(name), amounts=tags_with_amounts(name))
         self._around: dict[str, frozenset[str]] = {}
 
     @cached_property

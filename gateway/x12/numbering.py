@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.x12.elements import Fault
+from gateway.x12.table import Step
+from gateway.x12.wrong import Wrong
 
 
 @dataclass(slots=True)
@@ -19,16 +21,6 @@ class _Level:
     has_child: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Misnumbered:
-    """A fault at a segment, by its number in the set and the path of its loop."""
-
-    segment: int
-    tag: str
-    path: str
-    fault: Fault
-
-
 class Numbering:
     """Follows the numbers of one set. Where one is wrong, nothing certain follows about children."""
 
@@ -38,9 +30,10 @@ class Numbering:
         self._line = 0
         self._sound = True
 
-    def level(self, values: list[str], segment: int, path: str) -> Iterator[Misnumbered]:
-        """An HL, as ["HL", HL01, HL02, HL03, HL04]; ``segment`` is its number in the set."""
-        number, parent, _, child = ([*values[1:], "", "", "", ""])[:4]
+    def hl(self, text: str, step: Step, segment: int) -> Iterator[Wrong]:
+        """An HL; ``segment`` is its number in the set."""
+        number, parent, _, child = (*text.split("*")[1:], "", "", "", "")[:4]
+        path = step.place.path
         self._count += 1
         if number != str(self._count):
             what = f"the level is numbered wrongly; it is HL number {self._count} of its set"
@@ -58,29 +51,28 @@ class Numbering:
         yield from self._close(keep)
         self._open.append(_Level(number, child, segment, path))
 
-    def end(self) -> Iterator[Misnumbered]:
+    def end(self) -> Iterator[Wrong]:
         """The end of the set."""
         yield from self._close(0)
 
-    def claim(self) -> None:
+    def clm(self, text: str, step: Step, segment: int) -> None:
         """A claim begins: its lines start at 1 anew."""
         self._line = 0
 
-    def line(self, number: str, segment: int, path: str) -> Iterator[Misnumbered]:
-        """An LX of a claim; ``number`` is LX01."""
+    def lx(self, text: str, step: Step, segment: int) -> tuple[Wrong] | None:
+        """An LX of a claim."""
         self._line += 1
-        if number != str(self._line):
-            what = f"the line is numbered wrongly; it is line {self._line} of its claim"
-            fault = Fault(rule="x12.lx.number", what=what, fix=f"Send LX01 as {self._line}", code="7", element=1)
-            yield Misnumbered(segment, "LX", path, fault)
+        if text[3:] == str(self._line):
+            return None
+        what = f"the line is numbered wrongly; it is line {self._line} of its claim"
+        fault = Fault(rule="x12.lx.number", what=what, fix=f"Send LX01 as {self._line}", code="7", element=1)
+        return (Wrong(segment, "LX", step.place.path, fault),)
 
-    def _wrong(self, segment: int, path: str, rule: str, what: str, fix: str, element: int) -> Iterator[Misnumbered]:
+    def _wrong(self, segment: int, path: str, rule: str, what: str, fix: str, element: int) -> Iterator[Wrong]:
         self._sound = False
-        yield Misnumbered(
-            segment, "HL", path, Fault(rule=f"x12.hl.{rule}", what=what, fix=fix, code="7", element=element)
-        )
+        yield Wrong(segment, "HL", path, Fault(rule=f"x12.hl.{rule}", what=what, fix=fix, code="7", element=element))
 
-    def _close(self, keep: int) -> Iterator[Misnumbered]:
+    def _close(self, keep: int) -> Iterator[Wrong]:
         """Levels end: HL04, where it is sent, is 1 with a level below, 0 without (X12 data element 736)."""
         ended, self._open[keep:] = self._open[keep:], []
         for each in ended if self._sound else ():
@@ -92,6 +84,6 @@ class Numbering:
                 fix = "Send HL04 as 1"
             else:
                 continue
-            yield Misnumbered(
+            yield Wrong(
                 each.segment, "HL", each.path, Fault(rule="x12.hl.child", what=what, fix=fix, code="7", element=4)
             )

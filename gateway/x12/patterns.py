@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gateway.x12.nodes import UNLIMITED, CompositeNode, ElementNode, SegmentNode
 
+DECIMALS_MAX = 4
 TRIE_MAX = 120  # codes; a longer list is looked up as a set, after the match
 FORMAT_QUALIFIER, FORMATTED_DATE = "1250", "1251"  # X12 data elements
 
@@ -83,6 +84,10 @@ class Lists:
         """All values that need no second look; None where no list is asked."""
         return None
 
+    def form(self, element: int, component: int) -> str:
+        """A regular expression that a value must match as a whole, "" for any."""
+        return ""
+
     def test(self, element: int, component: int) -> Callable[[str], object] | None:
         """A test that a value passes which needs no second look; None where there is none."""
         return None
@@ -101,12 +106,17 @@ class _Writer:
     def write(self) -> Pattern:
         used = [each.ordinal for each in self._node.elements if each.usage != "N"]
         cells = list(self._cells(max(used, default=0)))
-        source = self._node.tag + self._chain(cells, r"\*") + self._notes() + r"(?<!\*)"
+        source = self._node.tag + self._chain(cells, r"\*") + self._notes()
+        if not cells or cells[-1] is None or not cells[-1].required:
+            source += r"(?<!\*)"
         sets = [(tuple(groups), allowed) for allowed, groups in self._sets.items()]
         return Pattern(source, sets, self._tests)
 
     def _chain(self, cells: list[_Cell | None], separator: str) -> str:
-        """The cells one after the other, each behind a separator; None is one that must be empty."""
+        """The cells one after the other, each behind a separator; None is one that must be empty.
+
+        What may be absent is written as an alternative to nothing, which matches faster than a repetition.
+        """
         last_required = max((at for at, each in enumerate(cells) if each is not None and each.required), default=-1)
         opened, source = 0, ""
         for at, cell in enumerate(cells):
@@ -114,15 +124,12 @@ class _Writer:
                 source += "(?:"
                 opened += 1
             source += separator if not (separator == ":" and at == 0) else ""
-            if cell is not None:
-                source += (
-                    cell.source
-                    if cell.required
-                    else f"(?:{cell.source})?"
-                    if len(cell.ordinals) == 1
-                    else (f"(?:{cell.source}|{separator})")
-                )
-        return source + ")?" * opened
+            if cell is not None and cell.required:
+                source += cell.source
+            elif cell is not None:
+                absent = separator if len(cell.ordinals) == 2 else ""
+                source += f"(?:{cell.source}|{absent})"
+        return source + "|)" * opened
 
     def _cells(self, last: int) -> Iterator[_Cell | None]:
         nodes = {each.ordinal: each for each in self._node.elements}
@@ -172,8 +179,12 @@ class _Writer:
             else:
                 cells.append(_Cell((ordinal,), self._value(part, node.ordinal, ordinal), part.usage == "R"))
             ordinal += 1
-        # Not empty, and no separator at its end.
-        return self._repeated(f"(?=[^*:]){self._chain(cells, ':')}(?<!:)", node.repeat, before)
+        source = self._chain(cells, ":")
+        if not cells or cells[0] is None or not cells[0].required:
+            source = f"(?=[^*:]){source}"  # Not empty.
+        if not cells or cells[-1] is None or not cells[-1].required:
+            source += "(?<!:)"
+        return self._repeated(source, node.repeat, before)
 
     def _repeated(self, source: str, repeat: int, groups_before: int) -> str:
         if repeat == 1 or self._groups > groups_before:
@@ -193,7 +204,7 @@ class _Writer:
             self._groups += 1
             self._sets.setdefault(frozenset((*codes, None)), []).append(self._groups)
             return f"({_text(node)})"
-        source = trie(codes) if codes is not None else _plain(node)
+        source = trie(codes) if codes is not None else self._lists.form(element, component) or _plain(node)
         if test is None and not node.pattern:
             return source
         self._groups += 1
@@ -279,13 +290,20 @@ def _plain(node: ElementNode) -> str:
         case "N":
             return f"-?[0-9]{{{shortest},{node.longest}}}+"
         case "R":
-            digits = f"[0-9]{{{shortest},{node.longest}}}+(?![0-9.])"
-            return f"-?(?:{digits}|(?=[0-9.]{{{shortest + 1},{node.longest + 1}}}(?![0-9.]))[0-9]*\\.[0-9]+)"
+            return _decimal(shortest, node.longest)
         case "D":
             return DAY if node.shortest <= 8 <= node.longest and node.type == "DT" else "(?!)"
         case "T":
             return TIME if node.shortest <= 4 and node.longest >= 6 else "(?!)"
     return "(?!)"  # Binary: its length is counted, the judge looks.
+
+
+def _decimal(shortest: int, longest: int) -> str:
+    """A decimal number; one with more than four decimals, or nearly too many digits, is left to the judge."""
+    if shortest > 1 or longest <= DECIMALS_MAX:
+        return f"-?[0-9]{{{shortest},{longest}}}+(?!\\.)"
+    part = f"\\.[0-9]{{1,{DECIMALS_MAX}}}+"
+    return f"-?(?:[0-9]{{1,{longest - DECIMALS_MAX}}}+(?:{part})?|{part})"
 
 
 def trie(codes: Iterable[str]) -> str:
@@ -303,7 +321,7 @@ def trie(codes: Iterable[str]) -> str:
     for first, rests in groups.items():
         if rests != [""]:
             rest = trie(rests)
-            parts.append(re.escape(first) + (f"(?:{rest})?" if "" in rests else rest))
+            parts.append(re.escape(first) + (f"(?:{rest}|)" if "" in rests else rest))
     return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
 
 

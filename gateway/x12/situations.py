@@ -20,7 +20,7 @@ from gateway.errors import Finding, GatewayError, Severity
 from gateway.resources import folder
 from gateway.x12.codes import read_file
 from gateway.x12.terms import Found, Term, inner, is_term, term
-from gateway.x12.tree import Loop, Segment
+from gateway.x12.tree import STANDARD, Loop, Segment
 
 _MISSING_SEGMENT, _FORBIDDEN_SEGMENT = "I6", "I9"  # IK304
 _MISSING_ELEMENT, _FORBIDDEN_ELEMENT, _INVALID_CODE = "I9", "I13", "7"  # IK403
@@ -81,6 +81,24 @@ def check(guide_name: str, loop: Loop, path: str = "") -> Iterator[SituationFaul
     plan = _plan(guide_name)
     if plan.rules:
         yield from _walk(plan, loop, path)
+
+
+def check_one(guide_name: str, loop: Loop, path: str = "") -> Iterator[SituationFault]:
+    """The faults of a loop itself, without those of the loops inside it, all of which must be there."""
+    rules, suspect = _plan(guide_name).of(loop.id)
+    if rules and suspect(loop):
+        for rule in rules:
+            yield from _check_rule(rule, loop, path)
+
+
+@cache
+def looks_inside(guide_name: str) -> frozenset[str]:
+    """The ids of the loops whose rules ask for what stands in loops inside them."""
+    return frozenset(
+        rule.loop
+        for rule in load(guide_name)
+        if any(each.path for terms in (rule.when, rule.needs, rule.forbids) for one in terms for each in one)
+    )
 
 
 def load(guide_name: str) -> list[Rule]:
@@ -169,10 +187,10 @@ def _made(
         lines += ["    for one in loop.segments:", "        tag = one.tag"]
     for number, (tag, tests) in enumerate(by_tag.items()):
         lines.append(f"        {'elif' if number else 'if'} tag == {tag!r}:")
-        lines += ["            parts = one.parts or one.cut()", "            count = len(parts)"]
+        lines += ["            parts = one.parts or one.cut(STANDARD)", "            count = len(parts)"]
         lines += [f"            {each}" for each in tests]
     lines.append(f"    return {' or '.join(f'({each})' for each in whole) or 'False'}")
-    space: dict[str, Any] = {"deep": deep, "fullmatch": re.fullmatch}
+    space: dict[str, Any] = {"deep": deep, "fullmatch": re.fullmatch, "STANDARD": STANDARD}
     exec("\n".join(lines), space)  # Made of the rules of edi_maps, never of a document.
     made: Callable[[Loop], object] = space["glance"]
     return made

@@ -7,17 +7,21 @@ Which places can follow: the rest of the loop from the position of the last segm
 any order), the same loop again, then the rest of the loop around it, and so on outward.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+from gateway.x12.listed import Listed
 from gateway.x12.nodes import UNLIMITED, LoopNode, SegmentNode
-from gateway.x12.patterns import Check, Lists, compile_segment
+from gateway.x12.patterns import Check, compile_segment
 from gateway.x12.tree import Segment
 
 QUALIFIER_MAX = 3  # characters; a longer qualifier is looked up by the slow path each time
+WHOLE = 7  # characters: a tag of three and a qualifier of two or three, which most segments begin with
 STEPS_MAX = 500  # of one tag from one place
+NONE = -1  # the counter of what needs none
 _AFTER_LONG_TAG = itemgetter(slice(4, 4 + QUALIFIER_MAX))
 _AFTER_SHORT_TAG = itemgetter(slice(3, 3 + QUALIFIER_MAX))
 
@@ -33,7 +37,7 @@ class Place:
     loops: tuple[LoopNode, ...]
     path: str  # of loop ids, "" right below the set
     counter: int
-    table: Table = field(default_factory=dict)  # steps from here, by the first three characters of a segment
+    table: Table = field(default_factory=dict)  # steps from here, by how a segment's text begins; see ``Compiled.step``
     reach: tuple["Reachable", ...] | None = None
 
 
@@ -48,7 +52,8 @@ class Reachable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Missing:
-    """A part that a loop must have, and what counts it."""
+    """A part that a loop must have, and what counts it; ``NONE`` where a step that passes it proves that it is not
+    there."""
 
     counter: int
     node: LoopNode | SegmentNode
@@ -57,12 +62,18 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One step of the walk. ``needed`` are the required parts that it passes."""
+    """One step of the walk. ``needed`` are the required parts that it passes, ``again`` what it repeats for certain.
+
+    ``hot`` is what the hot path unpacks: the next place's table, the check, the counter (or NONE) and how often it may
+    come, the step, whether its amounts count, and None or what else is to be done: counters that must not be 0, loops
+    to open, the tag to look at, whether anything is certainly missing or repeated.
+    """
 
     place: Place
     pops: int
     opened: tuple[LoopNode, ...]
     needed: tuple[Missing, ...]
+    again: LoopNode | SegmentNode | None
     hot: tuple[Any, ...]
 
 
@@ -74,13 +85,14 @@ class Compiled:
         self,
         name: str,
         root: LoopNode,
-        lists: Callable[[str, SegmentNode], Lists] | None = None,
         specials: frozenset[str] = frozenset(),
+        amounts: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self.root = root
         self._specials = specials
-        self._lists = lists or (lambda path, node: Lists())
+        self._amounts = amounts
+        self._listed: dict[int, Listed] = {}
         self.places: list[Place] = []
         self._counters: dict[int, int] = {}  # id of a node -> its counter
         self._ranges: dict[int, tuple[int, int]] = {}  # id of a loop -> the counters of its children
@@ -88,6 +100,7 @@ class Compiled:
         self._checks: dict[int, Check] = {}
         self.counters = 0
         self._number(root, (), "")
+        self._place_of_table = {id(each.table): each for each in self.places}
         self.start = self.places[0]
         self.end = next((each for each in reversed(self.places) if each.node.tag == "SE"), None)
         self.tags = frozenset(each.node.tag for each in self.places)
@@ -97,24 +110,41 @@ class Compiled:
             self._key_places[each.node.tag] = tuple(dict.fromkeys((*known, *each.node.key)))
 
     def _number(self, loop: LoopNode, around: tuple[LoopNode, ...], path: str) -> None:
+        """Gives counters to what needs them. A part that alone has its position and may come once, or without end,
+        needs none: it is passed or repeated if, and only if, a step passes its position or stays there."""
         first = self.counters
-        self.counters += len(loop.children)
-        self._ranges[id(loop)] = (first, self.counters)
-        for counter, child in enumerate(loop.children, first):
+        shared = Counter(each.position for each in loop.children)
+        for child in loop.children:
+            counter = NONE
+            if shared[child.position] > 1 or 1 < child.repeat < UNLIMITED:
+                counter = self.counters
+                self.counters += 1
             self._counters[id(child)] = counter
+        self._ranges[id(loop)] = (first, self.counters)
+        for child in loop.children:
             if isinstance(child, LoopNode):
                 self._number(child, (*around, loop), f"{path}/{child.id}" if path else child.id)
             else:
-                place = Place(len(self.places), child, (*around, loop), path, counter)
+                place = Place(len(self.places), child, (*around, loop), path, self._counters[id(child)])
                 self.places.append(place)
                 self._place_of[id(child)] = place
+
+    def place_of(self, table: Table) -> Place:
+        """The place that a table belongs to."""
+        return self._place_of_table[id(table)]
 
     def check(self, place: Place) -> Check:
         """The function that passes what is certainly valid at the place."""
         found = self._checks.get(place.index)
         if found is None:
-            lists = self._lists(place.path, place.node)
-            found = self._checks[place.index] = compile_segment(place.node, lists).compile()
+            found = self._checks[place.index] = compile_segment(place.node, self.listed(place)).compile()
+        return found
+
+    def listed(self, place: Place) -> Listed:
+        """The code lists that hold at a place."""
+        found = self._listed.get(place.index)
+        if found is None:
+            found = self._listed[place.index] = Listed(self.name, place.path, place.node)
         return found
 
     def reach(self, place: Place) -> tuple[Reachable, ...]:
@@ -153,7 +183,8 @@ class Compiled:
         return None
 
     def _keep(self, place: Place, segment: Segment, text: str, step: Step) -> None:
-        """Puts a step into the table, under what the hot path cuts out of a segment's text."""
+        """Puts a step into the table: under tag and qualifier where they are the first seven characters; else under
+        the tag, then under what is cut out of the text. An entry is the step's ``hot`` and, last, None or that cut."""
         keys = self._key_places[segment.tag]
         head = f"{segment.tag}*"[:3]
         if not keys:
@@ -161,7 +192,11 @@ class Compiled:
             return
         cut: Callable[[str], Any]
         if len(keys) == 1 and keys[0][0] == 1:
-            if len(segment.at(1)) > QUALIFIER_MAX:
+            length = len(segment.at(1))
+            if length > QUALIFIER_MAX:
+                return
+            if len(head) + length + 1 in (WHOLE - 1, WHOLE) and head[-1] != "*" and length > 1:
+                place.table[text[:WHOLE]] = (*step.hot, None)
                 return
             cut = _AFTER_LONG_TAG if len(segment.tag) > 2 else _AFTER_SHORT_TAG
         else:
@@ -179,14 +214,30 @@ class Compiled:
         opened = []
         for loop in found.opened:
             low, high = self._ranges[id(loop)]
-            opened.append((self._counters[id(loop)], loop.repeat, low, high, [0] * (high - low), loop))
-        most = UNLIMITED if found.opened else target.node.repeat
-        special = target.node.tag if target.node.tag in self._specials else None
-        counted = tuple(each.counter for each in needed)
-        step = Step(target, found.pops, found.opened, needed, ())
-        hot = (target.table, self.check(target), counted, tuple(opened), target.counter, most, special, step)
+            counter = self._counters[id(loop)]
+            if counter != NONE or high > low:
+                opened.append((counter, loop.repeat, low, high, [0] * (high - low), loop))
+        again = self._repeated(place, found)
+        certain = again is not None or any(each.counter == NONE for each in needed)
+        counted = tuple(each.counter for each in needed if each.counter != NONE)
+        tag = target.node.tag
+        special = tag if tag in self._specials else None
+        more = (counted, tuple(opened), special, certain) if counted or opened or special or certain else None
+        counter = target.counter if not found.opened else NONE
+        step = Step(target, found.pops, found.opened, needed, again, ())
+        hot = (target.table, self.check(target), counter, target.node.repeat, step, tag in self._amounts, more)
         object.__setattr__(step, "hot", hot)
         return step
+
+    def _repeated(self, place: Place, found: Reachable) -> LoopNode | SegmentNode | None:
+        """What a step comes to again though it may come but once, where no counter says so."""
+        if found.opened:
+            loop = found.opened[0]
+            around = place.loops[: len(place.loops) - found.pops + 1]
+            same = found.pops > 0 and around[-1] is loop
+            return loop if same and loop.repeat == 1 and self._counters[id(loop)] == NONE else None
+        node = found.place.node
+        return node if found.place is place and node.repeat == 1 and found.place.counter == NONE else None
 
     def passed_at_end(self, place: Place) -> Iterator[Missing]:
         """The required parts that are left when the set ends at this place; SE is not one of them."""
@@ -202,6 +253,8 @@ class Compiled:
                 until = (found.opened[0] if found.opened else found.place.node).position
             for child in loop.children:
                 if child.usage == "R" and position <= child.position < until and not self._is_edge(child):
+                    if self._counters[id(child)] == NONE and child.position == position:
+                        continue  # The walk stands on it.
                     if isinstance(child, LoopNode):
                         yield Missing(self._counters[id(child)], child, f"{path}/{child.id}".lstrip("/"))
                     else:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.errors import Finding, Severity
-from gateway.x12 import guide, registry
+from gateway.errors import Finding, Position, Severity
+from gateway.x12 import guide, registry, situations
 from gateway.x12.codec import Batch
 from gateway.x12.envelope import (
     Inside,
@@ -106,7 +106,10 @@ def stream(chunks: Iterable[bytes]) -> Iterator[InterchangeHeader | TechnicalAck
 
 
 def check(chunks: Iterable[bytes]) -> Iterator[InterchangeHeader | TechnicalAcknowledgment | SetEnd | Finding]:
-    """What is wrong with a document, and the end of each set; in constant memory. Raises like ``examine``."""
+    """What is wrong with a document, but for its situations (SNIP 4), and the end of each set; the fastest of all.
+
+    In constant memory. Raises MalformedInterchange like ``examine``.
+    """
     for part in open_document(chunks, Checking):
         if isinstance(part, InterchangeHeader | TechnicalAcknowledgment | SetEnd | Finding):
             yield part
@@ -150,7 +153,8 @@ class Checking(Inside[Any]):
             self._early.append(_no_guide(header))
             return
         self._guide = guide.load(name)
-        self._walk = Walk(self._guide.compiled, header.place)
+        created = header.group.created if header.group else header.interchange.created
+        self._walk = Walk(self._guide.compiled, header.place, created.date() if created else None)
         self._start = self._walk.begin(header.st)
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
@@ -193,50 +197,79 @@ class Checking(Inside[Any]):
         return None
 
 
-class _Streaming(Checking):
-    """Builds the loops of each unit, and lets it go."""
+class Growing(Checking):
+    """Builds the loops of a set, tells what each lacks in its situation (SNIP 4), and lets go of what is over."""
 
     def __init__(self, header: SetHeader) -> None:
         super().__init__(header)
         self._stack = [Loop(ROOT)]
-        self._units: list[Unit] = []
         self._unit = UNITS.get(header.type, "")
         self._number = 2
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
         if self._guide is None:
             return
-        stack = self._stack
+        stack, first = self._stack, self._number - start
         for index, step in enumerate(self._trail, start):
             if step is None:
                 continue
             for _ in range(step.pops):
-                self._close(stack)
+                self._close()
             for loop in step.opened:
                 inner = Loop(loop.id)
                 stack[-1].loops.append(inner)
                 stack.append(inner)
-            stack[-1].segments.append(batch.segment(index, self._number + index - start))
+            stack[-1].segments.append(batch.segment(index, first + index))
         self._number += stop - start
 
-    def _close(self, stack: list[Loop]) -> None:
-        """A unit that ends is given and forgotten, and so is what was around units."""
+    def _close(self) -> None:
+        """The innermost loop is over. It is let go where it is a unit or around units, unless a loop that is open still
+        has rules about what stands inside of it."""
+        assert self._guide is not None, "there are loops only where there is a guide"
+        stack = self._stack
         ended = stack.pop()
-        if ended.id == self._unit and self._guide is not None:
-            self._units.append(Unit(set=self._header, guide=self._guide.name, loop=ended, around=tuple(stack)))
-            stack[-1].loops.pop()
-        elif self._guide is not None and ended.id in self._guide.around(self._unit):
-            stack[-1].loops.pop()
+        name = self._guide.name
+        self._judge(ended, "/".join(each.id for each in (*stack[1:], ended)))
+        if ended.id == self._unit:
+            self._take(Unit(set=self._header, guide=name, loop=ended, around=tuple(stack)))
+        if ended.id == self._unit or ended.id in self._guide.around(self._unit):
+            wanted = situations.looks_inside(name)
+            if not any(each.id in wanted for each in stack):
+                stack[-1].loops.pop()
+
+    def _judge(self, loop: Loop, path: str) -> None:
+        assert self._walk is not None, "there are loops only where there is a guide"
+        assert self._guide is not None, "there is no walk without a guide"
+        self._walk.findings += situation_findings(self._guide.name, loop, path, self._header.place)
+
+    def _take(self, unit: Unit) -> None:
+        """Takes a unit that is over."""
+
+    def _finish(self, se: Segment | None) -> None:
+        super()._finish(se)
+        while len(self._stack) > 1:
+            self._close()
+        if self._guide is not None:
+            self._judge(self._stack[0], "")
+
+    def _rest(self) -> Loop | None:
+        return self._stack[0] if self._guide is not None else None
+
+
+class _Streaming(Growing):
+    """Gives each unit as soon as it is over."""
+
+    def __init__(self, header: SetHeader) -> None:
+        super().__init__(header)
+        self._units: list[Unit] = []
+
+    def _take(self, unit: Unit) -> None:
+        self._units.append(unit)
 
     def ready(self) -> Iterable[Any]:
         """The findings and the units since the last call."""
         units, self._units = self._units, []
         return (*super().ready(), *units) if units else super().ready()
-
-    def _finish(self, se: Segment | None) -> None:
-        super()._finish(se)
-        while len(self._stack) > 1:
-            self._close(self._stack)
 
     def end(self, se: Segment | None, findings: Sequence[Finding]) -> Iterable[Any]:
         """What is left, and the end of the set."""
@@ -245,8 +278,32 @@ class _Streaming(Checking):
         yield from self._units
         yield end
 
-    def _rest(self) -> Loop | None:
-        return self._stack[0] if self._guide is not None else None
+
+def situation_findings(guide_name: str, loop: Loop, path: str, place: Position) -> Iterator[Finding]:
+    """What a loop itself lacks or must not have, because of what else it has."""
+    for fault in situations.check_one(guide_name, loop, path):
+        at = fault.segment or fault.after
+        missing = fault.segment is None
+        where = replace(
+            place,
+            loop=fault.loop,
+            segment=(at.number + missing) if at is not None else 0,
+            tag=fault.tag,
+            element=fault.element,
+            component=fault.component,
+            offset=at.offset if at is not None and not missing else -1,
+        )
+        codes = {"IK304": "8", "IK403": fault.code} if fault.element else {"IK304": fault.code}
+        yield Finding(
+            rule=f"x12.situation.{fault.rule}",
+            what=fault.what,
+            fix=fault.fix,
+            where=where,
+            severity=fault.severity,
+            source=fault.source,
+            codes=codes,
+            snip=fault.snip,
+        )
 
 
 class _Examining(Checking):
@@ -274,6 +331,9 @@ class _Examining(Checking):
         """The whole set."""
         self._finish(se)
         (whole,) = self._whole.end(se, findings)
+        if self._guide is not None and self._walk is not None:
+            for path, loop in _paths(self._root, ""):
+                self._walk.findings += situation_findings(self._guide.name, loop, path, self._header.place)
         found = (*findings, *self._early, *sorted_by_place(self._walk.findings if self._walk else []))
         if self._guide is None:
             yield Examined(set=whole, guide="", root=None, findings=found, names=(None,) * len(whole.segments))
@@ -281,6 +341,13 @@ class _Examining(Checking):
         places = [self._start, *self._places, *([self._guide.compiled.end] if se is not None else [])]
         names = tuple(self._guide.named(each) for each in places)
         yield Examined(set=whole, guide=self._guide.name, root=self._root, findings=found, names=names)
+
+
+def _paths(loop: Loop, path: str) -> Iterator[tuple[str, Loop]]:
+    """A loop and all inside it, each with its path."""
+    yield path, loop
+    for inner in loop.loops:
+        yield from _paths(inner, f"{path}/{inner.id}" if path else inner.id)
 
 
 def _check_names(one: SetHeader) -> Iterator[Finding]:

@@ -4,22 +4,32 @@ It keeps counters and open levels, never segments, so a set may be of any length
 into a table and one match; the rest goes to the slow path, which finds the words. No finding ever quotes a value.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from operator import length_hint
+from datetime import date
 from typing import Protocol
 
 from gateway.errors import Finding, Position, Severity
 from gateway.x12 import elements
+from gateway.x12.amounts import Amounted, amounts_of
 from gateway.x12.codec import sound_tag
 from gateway.x12.elements import Fault
 from gateway.x12.nodes import LoopNode, SegmentNode
-from gateway.x12.numbering import Misnumbered, Numbering
-from gateway.x12.table import Compiled, Missing, Place, Step
+from gateway.x12.numbering import Numbering
+from gateway.x12.table import NONE, WHOLE, Compiled, Missing, Place, Step, Table
 from gateway.x12.tree import Segment
+from gateway.x12.wrong import Wrong
 
 ENVELOPE = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
-SPECIALS = frozenset({"HL", "LX", "CLM"})
+
+
+def specials(guide_name: str) -> frozenset[str]:
+    """The tags of a guide that a walk looks at by itself."""
+    return frozenset({"HL", "LX", "CLM"} if guide_name.startswith("837") else {"HL"})
+
+
+# What looks at the segments of one tag: text, step and number in the set -> what is wrong, None if nothing is.
+Special = Callable[[str, Step, int], Iterable[Wrong] | None]
 
 
 class Source(Protocol):
@@ -32,111 +42,113 @@ class Source(Protocol):
 
 
 class Walk:
-    """One set on its way through its guide. Findings gather in ``findings``, in the order in which they are found."""
+    """One set on its way through its guide. Findings gather in ``findings``, in the order in which they are found.
 
-    def __init__(self, guide: Compiled, place: Position) -> None:
+    ``on`` is the document's day, for codes that come and go.
+    """
+
+    def __init__(self, guide: Compiled, place: Position, on: date | None = None) -> None:
         self.guide = guide
+        self._on = on
         self.findings: list[Finding] = []
         self.number = 0  # of the last segment, in its set
         self._place = place
-        self._at = guide.start
+        self._table = guide.start.table
         self._counts = [0] * guide.counters
         self._numbering = Numbering()
         self._source: Source | None = None
-        self._specials: dict[str, Callable[[str, Step, int], None]] = {"HL": self._level}
+        self._amounts = amounts_of(guide.name)
+        self._paid: list[Amounted] = []  # segments with amounts that were not looked at yet
+        self._specials: dict[str, Special] = {"HL": self._numbering.hl}
         if guide.name.startswith("837"):
-            self._specials |= {"LX": self._line, "CLM": self._claim}
+            self._specials |= {"LX": self._numbering.lx, "CLM": self._numbering.clm}
 
     def begin(self, st: Segment) -> Place:
         """Takes the set's ST."""
         self.number = 1
         start = self.guide.start
-        self._counts[start.counter] = 1
         self._judge(start, st)
         return start
 
-    def run(self, source: Source, start: int, trail: list[Step | None]) -> int:
+    def run(self, source: Source, start: int, trail: list[Step | None] | None = None) -> int:
         """Takes segments from an index on, up to the next of the envelope; returns its index.
 
         ``trail`` gets a step for each, None where the guide has no place for it.
         """
         texts = source.texts
-        pieces = iter(texts[start:] if start else texts)
-        table, counts, keep = self._at.table, self._counts, trail.append
-        specials = self._specials
-        step = None
-        for text in pieces:
+        first = self.number + 1
+        table, counts, specials = self._table, self._counts, self._specials
+        keep, pay = trail.append if trail is not None else None, self._paid.append
+        for number, text in enumerate(texts[start:] if start else texts, first):
             try:
-                after, check, needed, opened, counter, most, special, taken, cut = table[text[:3]]
+                after, check, counter, most, step, amount, more, cut = table.get(text[:WHOLE]) or table[text[:3]]
                 if cut is not None:
-                    after, check, needed, opened, counter, most, special, taken = cut[1][cut[0](text)]
+                    after, check, counter, most, step, amount, more = cut[1][cut[0](text)]
                 sound = check(text)
             except KeyError:
-                sound, taken = False, None
+                sound = None
             if not sound:
-                index = len(texts) - length_hint(pieces) - 1
                 tag = text[:3].rstrip("*")
                 if tag in ENVELOPE and text[len(tag) : len(tag) + 1] in ("*", ""):
-                    self._leave(step, start, index)
-                    return index
-                found = self._slow(
-                    source, step.place if step else self._at, text, index, self.number + 1 + index - start
-                )
-                keep(found)
+                    break
+                found = self._slow(source, table, text, number - first + start, number)
                 if found is None:
+                    if keep is not None:
+                        keep(None)
                     continue
-                after, check, needed, opened, counter, most, special, taken = found.hot
-            else:
-                keep(taken)
-            step = taken
-            if needed:
+                after, check, counter, most, step, amount, more = found.hot
+            if amount:
+                pay((number, step, text))
+            if more is not None:
+                needed, opened, special, certain = more
+                if certain:
+                    self._certain(source, number - first + start, number, step)
                 for each in needed:
                     if not counts[each]:
-                        index = len(texts) - length_hint(pieces) - 1
-                        self._pass(taken.needed, self.number + 1 + index - start)
+                        self._pass([each for each in step.needed if each.counter != NONE], number)
                         break
-            if opened:
                 for loop_counter, loop_most, low, high, zeros, loop in opened:
-                    count = counts[loop_counter] + 1
-                    counts[loop_counter] = count
-                    if count > loop_most:
-                        index = len(texts) - length_hint(pieces) - 1
-                        self._repeated_loop(source, index, self.number + 1 + index - start, taken, loop)
+                    if loop_counter >= 0:
+                        counts[loop_counter] = count = counts[loop_counter] + 1
+                        if count > loop_most:
+                            self._repeated(source, number - first + start, number, step, loop)
                     counts[low:high] = zeros
-            count = counts[counter] + 1
-            counts[counter] = count
-            if count > most:
-                index = len(texts) - length_hint(pieces) - 1
-                self._repeated(source, index, self.number + 1 + index - start, taken)
-            if special is not None and special in specials:
-                index = len(texts) - length_hint(pieces) - 1
-                specials[special](text, taken, self.number + 1 + index - start)
+                if special is not None and (wrong := specials[special](text, step, number)):
+                    self._tell(wrong)
+            if counter >= 0:
+                counts[counter] = count = counts[counter] + 1
+                if count > most:
+                    self._repeated(source, number - first + start, number, step, step.place.node)
             table = after
-        self._leave(step, start, len(texts))
-        return len(texts)
+            if keep is not None:
+                keep(step)
+        else:
+            number = first + len(texts) - start
+        self._table = table
+        self.number = number - 1
+        if self._amounts is not None and self._paid:
+            self._tell(self._amounts.take(self._paid))
+            self._paid.clear()
+        return number - first + start
 
     def end(self, se: Segment | None) -> None:
         """Takes the set's SE, or its end without one: what is still missing is found."""
         self.number += 1
-        self._pass(tuple(self.guide.passed_at_end(self._at)), self.number)
-        for each in self._numbering.end():
-            self._misnumbered(each)
+        self._pass(self.guide.passed_at_end(self.guide.place_of(self._table)), self.number)
+        self._tell(self._numbering.end())
+        if self._amounts is not None:
+            self._tell(self._amounts.end())
         if se is not None and self.guide.end is not None:
             self._judge(self.guide.end, se)
 
     def misplaced(self, one: Segment) -> None:
         """Takes a segment of the envelope where none belongs."""
         self.number += 1
-        self._unexpected(self._at, one)
+        self._unexpected(self.guide.place_of(self._table), one)
 
-    def _leave(self, step: Step | None, start: int, end: int) -> None:
-        if step is not None:
-            self._at = step.place
-        self.number += end - start
-
-    def _slow(self, source: Source, at: Place, text: str, index: int, number: int) -> Step | None:
+    def _slow(self, source: Source, table: Table, text: str, index: int, number: int) -> Step | None:
         """Places a segment exactly, and finds what is wrong with it."""
-        segment = source.segment(index, number)
+        segment, at = source.segment(index, number), self.guide.place_of(table)
         step = self.guide.step(at, segment, text)
         if step is None:
             self._unexpected(at, segment)
@@ -148,12 +160,19 @@ class Walk:
         return step
 
     def _judge(self, place: Place, segment: Segment) -> None:
-        for fault in elements.check(place.node, segment):
+        found = list(elements.check(place.node, segment))
+        wrong = {(each.element, each.component) for each in found}
+        found += (
+            each
+            for each in self.guide.listed(place).faults(segment, self._on)
+            if (each.element, each.component) not in wrong
+        )
+        for fault in found:
             self.fault(segment, fault, place.path)
 
-    def _pass(self, needed: tuple[Missing, ...], number: int) -> None:
+    def _pass(self, needed: Iterable[Missing], number: int) -> None:
         for each in needed:
-            if not self._counts[each.counter]:
+            if each.counter == NONE or not self._counts[each.counter]:
                 node = each.node
                 tag = node.tag if isinstance(node, SegmentNode) else node.first.tag
                 kind = "segment" if isinstance(node, SegmentNode) else f"loop {node.id}"
@@ -170,30 +189,36 @@ class Walk:
         fix = "Leave it out, or put it where the guide has it; what follows may be misread because of it"
         self._find(one, "unexpected", what, fix, loop=at.path, code=code, snip=snip)
 
-    def _repeated_loop(self, source: Source, index: int, number: int, step: Step, loop: LoopNode) -> None:
-        what = f"the loop {loop.name} comes more than {loop.repeat} times"
-        one = source.segment(index, number)
-        self._find(one, "loop_repeated", what, "Leave the rest out", loop=step.place.path, code="4")
+    def _certain(self, source: Source, index: int, number: int, step: Step) -> None:
+        """What the step alone proves to be missing or repeated."""
+        self._pass([each for each in step.needed if each.counter == NONE], number)
+        if step.again is not None:
+            self._repeated(source, index, number, step, step.again)
 
-    def _repeated(self, source: Source, index: int, number: int, step: Step) -> None:
-        node = step.place.node
-        what = f"{node.name} comes more than {node.repeat} times"
-        one = source.segment(index, number)
-        self._find(one, "repeated", what, "Leave the rest out", loop=step.place.path, code="5")
+    def _repeated(self, source: Source, index: int, number: int, step: Step, node: LoopNode | SegmentNode) -> None:
+        one, path = source.segment(index, number), step.place.path
+        if isinstance(node, LoopNode):
+            what = f"the loop {node.name} comes more than {node.repeat} times"
+            self._find(one, "loop_repeated", what, "Leave the rest out", loop=path, code="4")
+        else:
+            what = f"{node.name} comes more than {node.repeat} times"
+            self._find(one, "repeated", what, "Leave the rest out", loop=path, code="5")
 
-    def _level(self, text: str, step: Step, number: int) -> None:
-        for each in self._numbering.level(text.split("*"), number, step.place.path):
-            self._misnumbered(each)
+    def _tell(self, wrong: Iterable[Wrong]) -> None:
+        for each in wrong:
+            self.fault(Segment(each.tag, (), each.segment), each.fault, each.path)
 
-    def _claim(self, text: str, step: Step, number: int) -> None:
-        self._numbering.claim()
-
-    def _line(self, text: str, step: Step, number: int) -> None:
-        for each in self._numbering.line(text[3:], number, step.place.path):
-            self._misnumbered(each)
-
-    def _misnumbered(self, each: Misnumbered) -> None:
-        self.fault(Segment(each.tag, (), each.segment), each.fault, each.path)
+    def _where(self, one: Segment, loop: str, element: int = 0, component: int = 0, repetition: int = 0) -> Position:
+        return replace(
+            self._place,
+            loop=loop,
+            segment=one.number,
+            tag=sound_tag(one.tag),
+            element=element,
+            component=component,
+            repetition=repetition,
+            offset=one.offset,
+        )
 
     def _find(
         self,
@@ -206,7 +231,7 @@ class Walk:
         code: str,
         snip: int = 2,
     ) -> None:
-        where = replace(self._place, loop=loop, segment=one.number, tag=sound_tag(one.tag), offset=one.offset)
+        where = self._where(one, loop)
         self.findings.append(
             Finding(
                 rule=f"x12.segment.{rule}",
@@ -222,16 +247,7 @@ class Walk:
 
     def fault(self, one: Segment, fault: Fault, loop: str) -> None:
         """Takes what is wrong with an element."""
-        where = replace(
-            self._place,
-            loop=loop,
-            segment=one.number,
-            tag=one.tag,
-            element=fault.element,
-            component=fault.component,
-            repetition=fault.repetition,
-            offset=one.offset,
-        )
+        where = self._where(one, loop, fault.element, fault.component, fault.repetition)
         self.findings.append(
             Finding(
                 rule=fault.rule,
@@ -239,7 +255,7 @@ class Walk:
                 fix=fault.fix,
                 where=where,
                 severity=fault.severity,
-                source=self.guide.name,
+                source=fault.source or self.guide.name,
                 codes={"IK304": "8", "IK403": fault.code} if fault.code else None,
                 snip=fault.snip,
             )
