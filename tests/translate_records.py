@@ -49,6 +49,15 @@ def each_once(strategy: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[
     return st.lists(strategy, max_size=most, unique=True).map(tuple)
 
 
+def _sound(nine: str) -> str:
+    """With its check digit: Luhn's over 80840 and the nine digits (CMS, NPI check digit)."""
+    total = 24
+    for at, digit in enumerate(map(int, nine)):
+        total += sum(divmod(2 * digit, 10)) if at % 2 == 0 else digit
+    return nine + str(-total % 10)
+
+
+npis = st.builds(str.__add__, st.sampled_from("12"), digits(8)).map(_sound)
 codes_2 = numbers(2, least=2)
 modifiers = some(st.sampled_from(["GP", "GO", "CQ", "KX", "59", "XE"]), 4)
 diagnoses = some(st.sampled_from(["M545", "M542", "S134XXA", "G8111", "R262", "Z4789"]), 12, least=1)
@@ -107,9 +116,10 @@ def providers(draw: st.DrawFn, *, whole: bool = False, organisation: bool | None
     tax_id = draw(digits(9) if whole else or_blank(digits(9)))
     return parties.Provider(
         name=draw(words()),
-        npi=draw(digits(10) if whole else or_blank(digits(10))),
+        npi=draw(npis if whole else or_blank(npis)),
         first="" if kind else draw(words()),
         middle="" if kind else draw(or_blank(words())),
+        suffix="" if kind else draw(or_blank(words(6))),
         organisation=kind,
         taxonomy=draw(or_blank(numbers(10, least=10))),
         tax_id=tax_id,
@@ -155,12 +165,18 @@ accidents = st.builds(
     happened_on=maybe(dates),
     state=st.sampled_from(["", "IL", "CA"]),
 )
-attachments = st.builds(
-    authorization.Attachment,
-    report_type=st.sampled_from(["08", "09", "PN", "PZ"]),
-    transmission=st.sampled_from(["BM", "EL", "FX"]),
-    control_number=or_blank(numbers(20, least=2)),
-)
+
+
+def attachments(*, described: bool) -> st.SearchStrategy[authorization.Attachment]:
+    return st.builds(
+        authorization.Attachment,
+        report_type=st.sampled_from(["08", "09", "PN", "PZ"]),
+        transmission=st.sampled_from(["BM", "EL", "FX"]),
+        control_number=or_blank(numbers(20, least=2)),
+        description=or_blank(words(80)) if described else st.just(""),
+    )
+
+
 event_providers = st.builds(parties.EventProvider, role=st.sampled_from(parties.Role), provider=providers())
 
 
@@ -188,7 +204,7 @@ def requests(draw: st.DrawFn) -> authorization.AuthorizationRequest:
         providers=draw(some(event_providers, 4)),
         contact=draw(maybe(contacts)),
         other_coverages=draw(some(other_coverages(), 1)),
-        attachments=draw(some(attachments, 3)),
+        attachments=draw(some(attachments(described=True), 3)),
         note=draw(or_blank(words(264))),
         release_signed=draw(st.booleans()),
         delay_reason=draw(st.sampled_from(["", "3", "11", "16"])),
@@ -385,7 +401,7 @@ def claims(draw: st.DrawFn, billing: parties.Provider, subscriber: parties.Subsc
         sequence=draw(st.sampled_from(["primary", "secondary"])),
         onset_on=draw(maybe(dates)),
         accident=draw(maybe(accidents)),
-        attachments=draw(some(attachments, 2)),
+        attachments=draw(some(attachments(described=False), 2)),
         patient_paid=draw(st.just(0) | cents),
         assignment=draw(st.sampled_from("ABC")),
         benefits_assigned=draw(st.booleans()),
@@ -498,7 +514,7 @@ def remittances(draw: st.DrawFn) -> remittance.Remittance:
         payer_state="IL",
         payer_postal_code=draw(digits(5)),
         payee_name=draw(words()),
-        payee_npi=draw(digits(10)),
+        payee_npi=draw(npis),
         claims=draw(some(claim_payments(), 3)),
         provider_adjustments=draw(
             some(
@@ -523,6 +539,7 @@ element_errors = st.builds(
     element=st.integers(1, 20),
     code=st.sampled_from(["1", "5", "7", "12", "I9"]),
     component=st.integers(0, 5),
+    repetition=st.integers(0, 3),
     reference=or_blank(digits(3)),
     value=or_blank(words()),
 )
@@ -572,8 +589,10 @@ def group_acknowledgments(draw: st.DrawFn) -> answer.GroupAcknowledgment:
 # --- 277CA ---
 
 
-def statuses(*, line: bool = False, dated: bool = True) -> st.SearchStrategy[tuple[answer.Status, ...]]:
-    """``line``: at a service line, where the guide has neither STC04 nor STC12 and one STC."""
+def statuses(
+    *, line: bool = False, dated: bool = True, claim: bool = False
+) -> st.SearchStrategy[tuple[answer.Status, ...]]:
+    """``line``: at a service line, where the guide has no STC04 and one STC; ``claim``: STC12 is for claims alone."""
     codes = st.builds(
         answer.StatusCode,
         category=st.sampled_from(["A1", "A7", "A8"]),
@@ -589,6 +608,7 @@ def statuses(*, line: bool = False, dated: bool = True) -> st.SearchStrategy[tup
         effective_on=dates if dated else st.none(),
         charge=st.none() if line else cents,
         more=some(codes, 2),
+        message=or_blank(words(80)) if claim else st.just(""),
     )
     return some(one, 1 if line else 2, least=1)
 
@@ -610,7 +630,7 @@ def line_statuses(draw: st.DrawFn) -> answer.LineStatus:
 def claim_statuses(draw: st.DrawFn) -> answer.ClaimStatus:
     return answer.ClaimStatus(
         control_number=draw(numbers(20)),
-        statuses=draw(statuses()),
+        statuses=draw(statuses(claim=True)),
         payer_claim_number=draw(or_blank(numbers(20))),
         clearinghouse_number=draw(or_blank(numbers(20))),
         patient_last=draw(st.sampled_from(["MUSTER", "BEISPIEL"])),
