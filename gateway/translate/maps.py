@@ -1,4 +1,4 @@
-"""Loads the maps of ``edi_maps/``: TOML that looks like the message, compiled once, run in both directions.
+"""Loads the maps of ``edi_maps/``: TOML that looks like the message, made into Python once, run in both directions.
 
 Never guesses: a map with a mistake does not load (every mistake is named, with file, line and field), a value that
 cannot be read stops the document, and a value that the wire has no room or code for stops the building.
@@ -137,6 +137,15 @@ class Map:
     def units(self) -> Units:
         """A reader for the units of a stream, such as the claims of an 835, each without the set that it is in."""
         return Units(self.reader)
+
+    def source(self, direction: str) -> str:
+        """The Python that was made of the map for ``build``, ``read`` or ``on_wire``."""
+        made: dict[str, Builder | Reader | Carrier] = {
+            "build": self.builder,
+            "read": self.reader,
+            "on_wire": self.carrier,
+        }
+        return made[direction].source
 
     @property
     def builder(self) -> Builder:
