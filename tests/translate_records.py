@@ -68,8 +68,8 @@ addresses = st.builds(
     line=words(),
     city=words(least=2),
     line2=or_blank(words()),
-    state=st.sampled_from(["", "IL", "PA", "CA"]),
-    postal_code=or_blank(digits(5)),
+    state=st.sampled_from(["IL", "PA", "CA"]),
+    postal_code=digits(5),
     country=st.sampled_from(["", "CA"]),
 )
 contacts = st.builds(
@@ -162,19 +162,28 @@ def requested_services(draw: st.DrawFn, sequence: int) -> authorization.Requeste
 accidents = st.builds(
     authorization.Accident,
     kind=st.sampled_from(authorization.AccidentKind),
-    happened_on=maybe(dates),
-    state=st.sampled_from(["", "IL", "CA"]),
+    happened_on=dates,
+    state=st.sampled_from(["IL", "CA"]),
+) | st.builds(
+    authorization.Accident,
+    kind=st.sampled_from([authorization.AccidentKind.EMPLOYMENT, authorization.AccidentKind.OTHER]),
+    happened_on=dates,
 )
 
 
 def attachments(*, described: bool) -> st.SearchStrategy[authorization.Attachment]:
-    return st.builds(
+    """What is sent apart has a number; what is there on demand (AA) needs none."""
+    parts = {
+        "report_type": st.sampled_from(["08", "09", "PN", "PZ"]),
+        "description": or_blank(words(80)) if described else st.just(""),
+    }
+    sent = st.builds(
         authorization.Attachment,
-        report_type=st.sampled_from(["08", "09", "PN", "PZ"]),
         transmission=st.sampled_from(["BM", "EL", "FX"]),
-        control_number=or_blank(numbers(20, least=2)),
-        description=or_blank(words(80)) if described else st.just(""),
+        control_number=numbers(20, least=2),
+        **parts,
     )
+    return sent | st.builds(authorization.Attachment, transmission=st.just("AA"), **parts)
 
 
 event_providers = st.builds(parties.EventProvider, role=st.sampled_from(parties.Role), provider=providers())
