@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12.tree import STANDARD, Delimiters, Segment
+from gateway.x12.tree import STANDARD, Delimiters, Segment, sound_texts
 
 SEGMENT_LENGTH_MAX = 65_536  # Bytes; the longest real segment, an HI of twelve composites, stays under 1,000.
 BINARY_LENGTH_MAX = 1 << 26  # Bytes of a BIN or BDS: what the larger attachment guides allow.
@@ -518,13 +518,18 @@ def write(segments: Iterable[Segment], delimiters: Delimiters) -> bytes:
     Raises GatewayError where a value holds a delimiter or a control character: it would be read as something else.
     An ISA is written as it is: it names the delimiters.
     """
-    forbidden = {each for each in (delimiters.element, delimiters.component, delimiters.repetition) if each}
-    forbidden.add(delimiters.terminator)
+    segments = list(segments)
+    texts = sound_texts(segments, delimiters)
+    if texts is None:
+        forbidden = {each for each in (delimiters.element, delimiters.component, delimiters.repetition) if each}
+        forbidden.add(delimiters.terminator)
+        texts = [_text(each, delimiters, forbidden) for each in segments]
     ends = delimiters.terminator + delimiters.line_end
-    return "".join(_text(each, delimiters, forbidden) + ends for each in segments).encode()
+    return "".join([text + ends for text in texts]).encode()
 
 
 def _text(segment: Segment, marks: Delimiters, forbidden: set[str]) -> str:
+    """The long way to a segment's text: leaves out what is empty at an end, and finds what cannot be written."""
     if segment.tag == "ISA":
         return marks.element.join([segment.tag, *(element[0][0] for element in segment.elements)])
     parts = [segment.tag]

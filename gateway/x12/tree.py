@@ -1,6 +1,6 @@
 """The shapes a document takes once it is read: segments, and the loops that the guide finds them in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 Repetitions = tuple[tuple[str, ...], ...]  # An element: its repetitions, each a tuple of components.
@@ -80,35 +80,6 @@ class Segment:
         joined = (marks.repetition.join(map(marks.component.join, each)) for each in self.elements)
         return [self.tag, *joined]
 
-    def sound_text(self, marks: Delimiters) -> str | None:
-        """Its text between these delimiters; None where that needs a closer look, because a value holds one of them or
-        what may be no character to send, or an end is empty."""
-        if self.marks is UNDIVIDED and self.parts:
-            parts = values = self.parts
-        else:
-            parts, values = [self.tag], [self.tag]
-            for element in self.elements:
-                if len(element) == 1 and len(element[0]) == 1:
-                    text = element[0][0]
-                    values.append(text)
-                else:
-                    if not (marks.repetition and marks.component) or not all(each and each[-1] for each in element):
-                        return None
-                    text = marks.repetition.join([marks.component.join(each) for each in element])
-                    values += [value for each in element for value in each]
-                parts.append(text)
-        whole = "".join(values)
-        if (
-            not parts[-1]
-            or not whole.isprintable()
-            or marks.element in whole
-            or marks.terminator in whole
-            or (marks.component and marks.component in whole)
-            or (marks.repetition and marks.repetition in whole)
-        ):
-            return None
-        return marks.element.join(parts)
-
     def at(self, element: int, component: int = 1, repetition: int = 1) -> str:
         """The value at a place counted from 1, as the standard names it; "" where the segment has nothing there."""
         if self._elements is None:
@@ -150,6 +121,38 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"<Segment {self.tag} {self.number}>"
+
+
+def sound_texts(segments: Iterable[Segment], marks: Delimiters) -> list[str] | None:
+    """The segments' texts between these delimiters; None where one needs a closer look, because a value holds one of
+    them or what may be no character to send, or an end is empty. An ISA, which names them, is written as it is."""
+    texts, values = [], []
+    for each in segments:
+        if each.marks is UNDIVIDED:
+            parts = each.parts
+            values += parts
+        elif each.tag == "ISA":
+            parts = [each.tag, *(element[0][0] for element in each.elements)]
+        else:
+            parts = [each.tag]
+            for element in each.elements:
+                if len(element) == 1 and len(element[0]) == 1:
+                    parts.append(element[0][0])
+                    values.append(element[0][0])
+                    continue
+                if not (marks.repetition and marks.component):
+                    return None
+                for composite in element:
+                    if not composite or not composite[-1]:
+                        return None
+                    values += composite
+                parts.append(marks.repetition.join(map(marks.component.join, element)))
+        if not parts[-1]:
+            return None
+        texts.append(marks.element.join(parts))
+    whole = "".join(values)
+    held = (marks.element, marks.terminator, marks.component, marks.repetition)
+    return texts if whole.isprintable() and not any(each and each in whole for each in held) else None
 
 
 def _split(element: str, marks: Delimiters) -> Repetitions:
