@@ -18,6 +18,7 @@ from gateway.x12.tree import STANDARD, Delimiters, Segment, sound_texts
 
 SEGMENT_LENGTH_MAX = 65_536  # Bytes; the longest real segment, an HI of twelve composites, stays under 1,000.
 BINARY_LENGTH_MAX = 1 << 26  # Bytes of a BIN or BDS: what the larger attachment guides allow.
+AT_ONCE = 65_536  # Bytes; what is split at once stays in a processor's own cache.
 ISA_ELEMENTS = 16
 _ISA_LENGTH_MAX = 512  # A sound ISA has 106 characters; a badly padded one is shorter or a little longer.
 
@@ -140,9 +141,10 @@ class Reader:
 
     def batches(self, chunk: bytes) -> Iterator[Batch]:
         """The segments that this chunk completes, many at once. Take them all before the next chunk is fed."""
-        self._pending = self._pending[self._at :] + chunk
-        self._at = 0
-        yield from self._read(last=False)
+        for start in range(0, len(chunk), AT_ONCE):
+            self._pending = self._pending[self._at :] + chunk[start : start + AT_ONCE]
+            self._at = 0
+            yield from self._read(last=False)
 
     def close_batches(self) -> Iterator[Batch]:
         """What is left at the end of the document, as ``close`` says."""
@@ -281,7 +283,7 @@ class Reader:
             texts[-1] = texts[-1][:-1]
         else:
             texts.pop()
-        return texts if len(texts) == ends and _short(text) else None
+        return texts if len(texts) == ends and texts[-1] and _short(text) else None
 
     def _take(self, raw: bytes, marks: Delimiters, batch: Batch) -> None:
         """Adds one segment to a batch, as it is without what is odd about it."""
@@ -397,6 +399,8 @@ class Reader:
         if not head:
             return False
         if not b"ISA".startswith(head[:3]):
+            if len(head) < 4 and not last:
+                return False  # What it is instead shows in four bytes.
             raise self._malformed(*self._what_instead(head))
         marks = _sniff(head, last=last or len(head) == _ISA_LENGTH_MAX)
         if isinstance(marks, str):

@@ -88,6 +88,15 @@ def current(list_name: str, on: date | None = None) -> frozenset[str]:
 
 
 @cache
+def steady(list_name: str, since: date) -> frozenset[str]:
+    """The codes in use on every day from that one on: certain for documents that are not older."""
+    one = load(list_name)
+    return one.codes - {
+        code for code, spans in one.spans.items() if not any(first <= since and end == date.max for first, end in spans)
+    }
+
+
+@cache
 def load(list_name: str) -> CodeList:
     """A list by the name of its file, or of file and loop; GatewayError with every mistake of the file."""
     name, _, loop = list_name.partition(".")

@@ -7,6 +7,7 @@ The way of a guide: ``source`` reads it from XML, ``overlay`` corrects it, ``cac
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 
 from gateway.errors import Finding, Position
@@ -17,6 +18,8 @@ from gateway.x12.nodes import ROOT, CompositeNode, LoopNode, SegmentNode
 from gateway.x12.table import Compiled, Place, Step
 from gateway.x12.tree import Loop, Segment
 from gateway.x12.walk import Segments, Walk, sorted_by_place, specials
+
+USUAL_SINCE = date(2020, 1, 1)  # Documents are seldom older; codes that came or went since then are looked up by date.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +70,20 @@ class Guide:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.compiled = Compiled(name, guide_cache.load(name), specials=specials(name), amounts=tags_with_amounts(name))
+        self.compiled = self._compile(USUAL_SINCE)
         self._around: dict[str, frozenset[str]] = {}
+
+    def _compile(self, since: date | None) -> Compiled:
+        root, name = guide_cache.load(self.name), self.name
+        return Compiled(name, root, specials=specials(name), amounts=tags_with_amounts(name), since=since)
+
+    @cached_property
+    def _compiled_for_old(self) -> Compiled:
+        return self._compile(None)
+
+    def compiled_for(self, on: date | None) -> Compiled:
+        """The guide as it is walked by documents of a day; without one, as today."""
+        return self.compiled if on is None or on >= USUAL_SINCE else self._compiled_for_old
 
     @cached_property
     def tags(self) -> frozenset[str]:

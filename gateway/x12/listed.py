@@ -10,16 +10,18 @@ from gateway.x12 import places
 from gateway.x12.codes import npi_is_sound
 from gateway.x12.elements import Fault
 from gateway.x12.nodes import ElementNode, SegmentNode
-from gateway.x12.patterns import Lists
+from gateway.x12.patterns import END_OF_VALUE, Lists, trie
 from gateway.x12.places import Certain, Condition
 from gateway.x12.places import Place as Listing
 from gateway.x12.tree import Segment
 
 
 class Listed(Lists):
-    """What is listed of the elements of a segment in its loop."""
+    """What is listed of the elements of a segment in its loop. No document is older than ``since``, where it is given:
+    what then was in use on every day needs no second look."""
 
-    def __init__(self, guide_name: str, path: str, node: SegmentNode) -> None:
+    def __init__(self, guide_name: str, path: str, node: SegmentNode, since: date | None = None) -> None:
+        self._since = since
         self._places: dict[tuple[int, int], list[Listing]] = {}
         for each in places.load(guide_name):
             place = each.element, each.component
@@ -39,23 +41,23 @@ class Listed(Lists):
                 found = each.values if found is None else found & each.values
         return found
 
+    def ahead(self, element: int, component: int) -> str:
+        """A regular expression that looks ahead for what a value must not be."""
+        doubtful = frozenset().union(*(each.doubtful for each in self._certain(element, component)))
+        return f"(?!{trie(doubtful)}{END_OF_VALUE})" if doubtful else ""
+
     def form(self, element: int, component: int) -> str:
         """A regular expression that a value must match as a whole, "" for any."""
-        forms = [each.pattern for each in self._certain(element, component) if each.pattern]
-        return "".join(f"(?={each}(?![A-Za-z0-9]))" for each in forms[:-1]) + f"(?:{forms[-1]})" if forms else ""
+        forms = {each.pattern for each in self._certain(element, component) if each.pattern}
+        *others, last = sorted(forms) or [""]
+        return "".join(f"(?={each}{END_OF_VALUE})" for each in others) + (f"(?:{last})" if last else "")
 
     def test(self, element: int, component: int) -> Callable[[str], object] | None:
         """A test that a value passes which needs no second look; None where there is none."""
-        certain = [each for each in self._certain(element, component) if each.npi or each.doubtful]
-        if not certain:
-            return None
-        doubtful = frozenset().union(*(each.doubtful for each in certain))
-        if not any(each.npi for each in certain):
-            return lambda value: value not in doubtful
-        return npi_is_sound if not doubtful else None
+        return npi_is_sound if any(each.npi for each in self._certain(element, component)) else None
 
     def _certain(self, element: int, component: int) -> list[Certain]:
-        return [places.certain(each) for each in self._places.get((element, component), ())]
+        return [places.certain(each, self._since) for each in self._places.get((element, component), ())]
 
     def faults(self, segment: Segment, on: date | None) -> Iterator[Fault]:
         """What the lists and forms find wrong with a segment of a document of that day."""

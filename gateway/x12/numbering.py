@@ -14,7 +14,8 @@ from gateway.x12.wrong import Wrong
 
 @dataclass(slots=True)
 class _Level:
-    number: str
+    number: str  # HL01 as it was sent, and as it should have been
+    count: str
     child: str  # HL04
     segment: int
     path: str
@@ -32,7 +33,7 @@ class Numbering:
 
     def hl(self, text: str, step: Step, segment: int) -> Iterator[Wrong]:
         """An HL; ``segment`` is its number in the set."""
-        number, parent, _, child = (*text.split("*")[1:], "", "", "", "")[:4]
+        number, parent, _, child = map(_first, (*text.split("*")[1:], "", "", "", "")[:4])
         path = step.place.path
         self._count += 1
         if number != str(self._count):
@@ -40,7 +41,7 @@ class Numbering:
             yield from self._wrong(segment, path, "number", what, f"Send HL01 as {self._count}", 1)
         keep = 0
         if parent:
-            keep = next((at for at, each in enumerate(self._open, 1) if each.number == parent), 0)
+            keep = next((at for at, each in enumerate(self._open, 1) if parent in (each.number, each.count)), 0)
             if keep:
                 self._open[keep - 1].has_child = True
             else:
@@ -49,7 +50,7 @@ class Numbering:
                 fix = "Send HL01 of the level that this one belongs to, and put its children right after it"
                 yield from self._wrong(segment, path, "parent", what, fix, 2)
         yield from self._close(keep)
-        self._open.append(_Level(number, child, segment, path))
+        self._open.append(_Level(number, str(self._count), child, segment, path))
 
     def end(self) -> Iterator[Wrong]:
         """The end of the set."""
@@ -62,7 +63,7 @@ class Numbering:
     def lx(self, text: str, step: Step, segment: int) -> tuple[Wrong] | None:
         """An LX of a claim."""
         self._line += 1
-        if text[3:] == str(self._line):
+        if text[3:] == str(self._line) or _first(text[3:].split("*")[0]) == str(self._line):
             return None
         what = f"the line is numbered wrongly; it is line {self._line} of its claim"
         fault = Fault(rule="x12.lx.number", what=what, fix=f"Send LX01 as {self._line}", code="7", element=1)
@@ -87,3 +88,8 @@ class Numbering:
             yield Wrong(
                 each.segment, "HL", each.path, Fault(rule="x12.hl.child", what=what, fix=fix, code="7", element=4)
             )
+
+
+def _first(element: str) -> str:
+    """The first value of an element, whatever else stands in it; what is too much has a fault of its own."""
+    return element.split("^")[0].split(":")[0]

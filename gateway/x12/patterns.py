@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from gateway.x12.nodes import UNLIMITED, CompositeNode, ElementNode, SegmentNode
 
 DECIMALS_MAX = 4
-TRIE_MAX = 120  # codes; a longer list is looked up as a set, after the match
+TRIE_MAX = 2000  # codes; a longer list is looked up as a set, after the match
 FORMAT_QUALIFIER, FORMATTED_DATE = "1250", "1251"  # X12 data elements
 
 # X12.6's extended character set (5010) without the four delimiters, and without what may not end a value.
 TEXT = r"""[A-Za-z0-9 !"&'()+,\-./;?=%@\[\]_{}\\|<>`#$]"""
+END_OF_VALUE = r"(?![A-Za-z0-9 ])"  # behind codes, which hold nothing else
 _NOT_BLANK = r"(?<! )"
 DAY = (
     r"(?:(?:1[89]|2[0-9])(?:"
@@ -44,26 +45,22 @@ class Pattern:
         match = re.compile(self.source).fullmatch
         if not self.sets and not self.tests:
             return match
-        sets = [(allowed.issuperset, groups) for groups, allowed in self.sets]
-        if not self.tests and len(sets) == 1 and len(sets[0][1]) == 1:
-            ((_, allowed),) = self.sets
-            number = sets[0][1][0]
+        if not self.sets and len(self.tests) == 1:
+            ((number, test),) = self.tests
 
             def check_one(text: str) -> object:
                 found = match(text)
-                return found is not None and found[number] in allowed
+                return found is not None and ((value := found[number]) is None or test(value))
 
             return check_one
-        tests = self.tests
 
         def check(text: str) -> object:
             found = match(text)
-            if found is None:
-                return False
-            for covers, groups in sets:
-                if not covers((found[groups[0]],) if len(groups) == 1 else found.group(*groups)):
-                    return False
-            return all((value := found[number]) is None or test(value) for number, test in tests)
+            return (
+                found is not None
+                and all(allowed.issuperset(map(found.__getitem__, groups)) for groups, allowed in self.sets)
+                and all((value := found[number]) is None or test(value) for number, test in self.tests)
+            )
 
         return check
 
@@ -86,6 +83,10 @@ class Lists:
 
     def form(self, element: int, component: int) -> str:
         """A regular expression that a value must match as a whole, "" for any."""
+        return ""
+
+    def ahead(self, element: int, component: int) -> str:
+        """A regular expression that looks ahead for what a value must not be."""
         return ""
 
     def test(self, element: int, component: int) -> Callable[[str], object] | None:
@@ -205,6 +206,7 @@ class _Writer:
             self._sets.setdefault(frozenset((*codes, None)), []).append(self._groups)
             return f"({_text(node)})"
         source = trie(codes) if codes is not None else self._lists.form(element, component) or _plain(node)
+        source = self._lists.ahead(element, component) + source
         if test is None and not node.pattern:
             return source
         self._groups += 1

@@ -134,13 +134,13 @@ def _fault(place: Place, rule: str, what: str, fix: str, code: str, severity: Se
 
 
 @cache
-def certain(place: Place) -> Certain:
-    """What ``check_value`` finds no fault with, whatever the day: for a first look that is quick."""
+def certain(place: Place, since: date | None = None) -> Certain:
+    """What ``check_value`` finds no fault with, whatever the day from that one on: for a first look that is quick."""
     values: frozenset[str] | None = None
     doubtful: frozenset[str] = frozenset()
     if place.list:
         one = codes.load(place.list)
-        values = codes.current(place.list)
+        values = codes.steady(place.list, since) if since else codes.current(place.list)
         if not one.complete and place.unlisted is None:
             values, doubtful = None, frozenset(one.spans)
     form = _formats()[place.format] if place.format else {}

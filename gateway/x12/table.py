@@ -10,6 +10,7 @@ any order), the same loop again, then the rest of the loop around it, and so on 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from operator import itemgetter
 from typing import Any
 
@@ -87,8 +88,10 @@ class Compiled:
         root: LoopNode,
         specials: frozenset[str] = frozenset(),
         amounts: frozenset[str] = frozenset(),
+        since: date | None = None,
     ) -> None:
         self.name = name
+        self._since = since
         self.root = root
         self._specials = specials
         self._amounts = amounts
@@ -144,7 +147,7 @@ class Compiled:
         """The code lists that hold at a place."""
         found = self._listed.get(place.index)
         if found is None:
-            found = self._listed[place.index] = Listed(self.name, place.path, place.node)
+            found = self._listed[place.index] = Listed(self.name, place.path, place.node, self._since)
         return found
 
     def reach(self, place: Place) -> tuple[Reachable, ...]:
@@ -170,7 +173,8 @@ class Compiled:
         """The step that a segment takes from a place; None where the guide has no place for it. ``text`` is the
         segment between the standard delimiters.
 
-        Where its qualifier is none of those that are known here, but only one place could be meant, it is that one.
+        Where its qualifier is one that the guide knows nowhere, and only one place could be meant, it is that one; a
+        segment with a qualifier of another place is out of its own.
         """
         alike = [each for each in self.reach(place) if each.place.node.tag == segment.tag]
         for each in alike:
@@ -178,9 +182,14 @@ class Compiled:
                 step = self._make(place, each)
                 self._keep(place, segment, text, step)
                 return step
-        if len({each.place.index for each in alike}) == 1:
+        if len({each.place.index for each in alike}) == 1 and not self._is_qualified(alike[0].place.node, segment):
             return self._make(place, alike[0])
         return None
+
+    def _is_qualified(self, node: SegmentNode, segment: Segment) -> bool:
+        """Whether the segment's qualifier is one that the guide knows of some other segment. A level always is."""
+        alike = [each.node for each in self.places if each.node.tag == node.tag and each.node is not node]
+        return bool(alike) and (node.tag == "HL" or any(_matches(each, segment) for each in alike))
 
     def _keep(self, place: Place, segment: Segment, text: str, step: Step) -> None:
         """Puts a step into the table: under tag and qualifier where they are the first seven characters; else under

@@ -154,7 +154,8 @@ class Checking(Inside[Any]):
             return
         self._guide = guide.load(name)
         created = header.group.created if header.group else header.interchange.created
-        self._walk = Walk(self._guide.compiled, header.place, created.date() if created else None)
+        on = created.date() if created else None
+        self._walk = Walk(self._guide.compiled_for(on), header.place, on)
         self._start = self._walk.begin(header.st)
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
@@ -295,7 +296,7 @@ def situation_findings(guide_name: str, loop: Loop, path: str, place: Position) 
         )
         codes = {"IK304": "8", "IK403": fault.code} if fault.element else {"IK304": fault.code}
         yield Finding(
-            rule=f"x12.situation.{fault.rule}",
+            rule=fault.rule,
             what=fault.what,
             fix=fault.fix,
             where=where,
