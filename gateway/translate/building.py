@@ -1,10 +1,11 @@
 """Makes the functions that write a record as the segments of its message.
 
-A segment whose elements hold one value each is built as a list of texts (``Segment.plain``), any other as elements. A
+A segment whose elements hold one value each is built as a list of texts (``plain``), any other as elements. A
 segment ends at its last element that says something.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,13 +17,13 @@ from gateway.translate.notation import resolve
 from gateway.translate.parts import RUN, Part
 from gateway.translate.reach import Reach, paths_of
 from gateway.translate.source import Module, Text
-from gateway.x12.tree import Segment
+from gateway.x12.tree import Segment, plain
 
 HELPERS = {
     "BLANK": runtime.BLANK,
     "Segment": Segment,
     "Written": runtime.Written,
-    "plain": Segment.plain,
+    "plain": plain,
     **{
         name: getattr(runtime, name)
         for name in ("all_written", "crowded", "follow", "half", "packed", "runs", "written")
@@ -53,7 +54,7 @@ class Building:
 
     def whole(self, part: Part) -> None:
         text = self.module.function("build(record)")
-        text.add("out = Written(record)", "hl = parent = 0")
+        text.add("out = Written(record)", "hl = parent = 0", "add = out.segments.append")
         self._contents(Scope(text, Reach(self.module, "record", part.record)), part)
         text.add("return out.finish()")
 
@@ -97,6 +98,7 @@ class Building:
     def _function(self, part: Part) -> str:
         name = self.module.fresh(f"build_{part.name}")
         text = self.module.function(f"{name}({STATE})")
+        text.add("add = out.segments.append")
         reach = Reach(self.module, "record", part.record)
         self._contents(Scope(text, reach, run="run", number="number"), part)
         return name
@@ -106,21 +108,22 @@ class Building:
         if not part.of and not part.loop and part.when is None:
             self._contents(scope, part)
             return
-        name, tests = scope.record, []
-        if part.of:
-            name = self.module.fresh(part.of[-1])
-            text.add(f"{name} = {scope.reach.value(part.of)}")
-            tests.append(f"{name} is not None")
-        with text.block(f"if {' and '.join(tests) or True}"):
+        name = scope.record
+        with ExitStack() as blocks:
+            if part.of:
+                name = self.module.fresh(part.of[-1])
+                text.add(f"{name} = {scope.reach.value(part.of)}")
+                if scope.reach.may_lack(part.of):
+                    blocks.enter_context(text.block(f"if {name} is not None"))
             reach = Reach(self.module, name, part.record)
             inner = replace(scope, reach=reach, run="()" if part.of else scope.run, number="1")
             if part.when is not None:
                 reach.prepare(text, [part.when.path])
-            with text.block(f"if {reach.holds(part.when) if part.when is not None else True}"):
-                if (part.of or part.loop) and _opens_level(part):
-                    inner.hl, inner.parent = self.module.fresh("hl"), self.module.fresh("parent")
-                    text.add(f"{inner.hl} = {scope.hl}", f"{inner.parent} = {scope.parent}")
-                self._contents(inner, part)
+                blocks.enter_context(text.block(f"if {reach.holds(part.when)}"))
+            if (part.of or part.loop) and _opens_level(part):
+                inner.hl, inner.parent = self.module.fresh("hl"), self.module.fresh("parent")
+                text.add(f"{inner.hl} = {scope.hl}", f"{inner.parent} = {scope.parent}")
+            self._contents(inner, part)
 
     def _packed(self, scope: Scope, part: Part, line: Line, records: str) -> None:
         pack = line.pack
@@ -161,9 +164,22 @@ class Building:
             with text.block(f"for index in range(len({scope.reach.value(many.path)} or ()))"):
                 _Segment(self, scope, line, "index").write()
         elif line.optional:
-            with text.block(f"if {something(line, scope.reach)}"):
-                _Segment(self, scope, line, "").write()
+            self._optional(scope, line)
         else:
+            _Segment(self, scope, line, "").write()
+
+    def _optional(self, scope: Scope, line: Line) -> None:
+        reach = scope.reach
+        named = any(isinstance(node, Bracket) and node.records for node in line.nodes)
+        way = () if named else reach.common_way(paths_of(list(line.fields)))
+        if way:
+            with scope.text.block(f"if {reach.held[way][0]} is not None"):
+                self._if_something(replace(scope, reach=reach.sure_of(way)), line)
+        else:
+            self._if_something(scope, line)
+
+    def _if_something(self, scope: Scope, line: Line) -> None:
+        with scope.text.block(f"if {something(line, scope.reach)}"):
             _Segment(self, scope, line, "").write()
 
 
@@ -193,20 +209,41 @@ class _Segment:
         for node in self.line.nodes:
             if isinstance(node, Element):
                 places[node.at - 1] = self._element(node)
+            elif isinstance(node, Group) and len(node.choices) == 1 and self.flat:
+                self._only_choice(node, places)
             else:
                 later.append(node)
         head = [repr(self.line.tag)] if self.flat else []
         self.text.add(f"parts = [{', '.join(head + places)}]")
         for each in later:
             self._node(each)
-        if later or not places or places[-1] in (blank, "''") or not _always(self.line.nodes[-1]):
+        if later or not self._is_never_short():
             stop = "parts and parts[-1] == BLANK" if not self.flat else "not parts[-1]"
             with self.text.block(f"while {stop}"):
                 self.text.add("parts.pop()")
         if self.line.child_at:
             self.text.add(f"out.children.append((len(out.segments), {self.line.child_at}, {self.scope.hl}))")
         made = "plain(parts)" if self.flat else f"Segment({self.line.tag!r}, tuple(parts))"
-        self.text.add(f"out.segments.append({made})")
+        self.text.add(f"add({made})")
+
+    def _is_never_short(self) -> bool:
+        """Whether there is always something in the last place."""
+        last = self.line.nodes[-1] if self.line.nodes else None
+        if not isinstance(last, Element) or not last.is_plain or last.at != self.line.width:
+            return False
+        slot = last.slots[0]
+        alone = self.line.optional and self.line.fields == slot.fields and len(slot.pieces) == 1
+        return bool(slot.literals) or alone or any(isinstance(each, Counter) for each in slot.pieces)
+
+    def _only_choice(self, group: Group, places: list[str]) -> None:
+        """The elements of a group with one alternative, each in its place."""
+        (choice,) = group.choices
+        holds = choice_holds(choice, self.scope.reach, self.index)
+        alone = [each for element in choice.elements for each in element.carried()]
+        for element in choice.elements:
+            at, text = group.at - 1 + element.at, self._element(replace(element, at=group.at - 1 + element.at))
+            is_it = choice.when is None and len(alone) == 1 and element.slots[0].fields == tuple(alone)
+            places[at - 1] = text if is_it and alone[0].form.is_text else f"({text} if {holds} else '')"
 
     def _node(self, node: Node) -> None:
         if isinstance(node, Spread):
@@ -366,6 +403,13 @@ class _Segment:
         at = " + ".join([*([str(each.base)] if each.base else []), *([self.index] if self.index else [])])
         if at:
             value = f"{value}[{at}:]"
+        if each.form.is_text and each.spread:
+            name = self.building.module.fresh(each.path[-1])
+            self.text.add(f"{name} = {value}")
+            with self.text.block(f"if len({name}) > {each.spread}"):
+                what = f"f'{{len({name})}} values do not fit, {each.spread} do'"
+                self.text.add(f"raise crowded({what}, {where})")
+            return name
         form = self.building.module.name_of(each.form, f"form_{each.form.name}")
         return f"all_written({form}, {value}, {each.spread}, {str(each)!r}, {where})"
 
@@ -387,14 +431,6 @@ def _is_flat(node: Node) -> bool:
         [each for choice in node.choices for each in choice.elements] if isinstance(node, Group) else node.elements
     )
     return all(each.is_plain for each in elements)
-
-
-def _always(node: Node) -> bool:
-    """Whether there is always something in its last place."""
-    if not isinstance(node, Element) or not node.is_plain:
-        return False
-    slot = node.slots[0]
-    return bool(slot.literals) or (bool(slot.pieces) and isinstance(slot.pieces[0], Counter) and len(slot.pieces) == 1)
 
 
 def _kind(reach: Reach, bracket: Bracket) -> type:

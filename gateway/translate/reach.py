@@ -3,7 +3,7 @@
 Records on the way to a field that may be missing are held in variables, so that each is followed once.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -48,6 +48,18 @@ class Reach:
     def may_lack(self, path: Path) -> bool:
         """Whether the value at a path may be None; the way must have been prepared."""
         return self._record(path[:-1])[1] or self._optional(path)
+
+    def common_way(self, paths: list[Path]) -> Path:
+        """The way to the one record, which may be missing, that all these fields are of; () where there is none."""
+        ways = {path[:-1] for path in paths}
+        if len(ways) != 1:
+            return ()
+        (way,) = ways
+        return way if way and self.held[way][1] else ()
+
+    def sure_of(self, way: Path) -> "Reach":
+        """The same where the record at the end of a way is known to be there."""
+        return replace(self, held={**self.held, way: (self.held[way][0], False)})
 
     def value(self, path: Path) -> str:
         """The value at a path, None where a record on the way is missing; the way must have been prepared."""

@@ -54,25 +54,20 @@ class Segment:
         one.marks = marks
         return one
 
-    @classmethod
-    def plain(cls, parts: list[str]) -> "Segment":
-        """A segment to be written: tag and elements, each of them one value; the list is kept, not copied."""
-        one = _new(cls)
-        one.parts = parts
-        one.tag = parts[0]
-        one.number = 0
-        one.offset = -1
-        one._elements = None
-        one.marks = UNDIVIDED
-        return one
-
     @property
     def elements(self) -> tuple[Repetitions, ...]:
         """All of them, taken apart."""
         if self._elements is None:
-            whole = self.tag == "ISA"  # It names the delimiters.
-            parts = self.parts[1:]
-            self._elements = tuple((((each,),) if whole else _split(each, self.marks)) for each in parts)
+            marks, parts = self.marks, self.parts[1:]
+            c, r = marks.component, marks.repetition
+            if self.tag == "ISA" or not (c or r):  # An ISA names the delimiters.
+                self._elements = tuple([((each,),) for each in parts])
+            elif c and r:
+                self._elements = tuple(
+                    [((each,),) if c not in each and r not in each else _split(each, marks) for each in parts]
+                )
+            else:
+                self._elements = tuple([_split(each, marks) for each in parts])
         return self._elements
 
     def cut(self, marks: Delimiters) -> list[str]:
@@ -83,17 +78,13 @@ class Segment:
     def at(self, element: int, component: int = 1, repetition: int = 1) -> str:
         """The value at a place counted from 1, as the standard names it; "" where the segment has nothing there."""
         if self._elements is None:
-            try:
-                text = self.parts[element]
-            except IndexError:
+            if element >= len(self.parts):
                 return ""
-            marks = self.marks
-            if (
-                component == repetition == 1
-                and (marks.component not in text or not marks.component)
-                and (marks.repetition not in text or not marks.repetition)
-            ):
-                return text
+            text = self.parts[element]
+            if component == 1 == repetition:
+                c, r = self.marks.component, self.marks.repetition
+                if not (c and c in text) and not (r and r in text):
+                    return text
         try:
             return self.elements[element - 1][repetition - 1][component - 1]
         except IndexError:
@@ -121,6 +112,18 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"<Segment {self.tag} {self.number}>"
+
+
+def plain(parts: list[str]) -> Segment:
+    """A segment to be written: tag and elements, each of them one value; the list is kept, not copied."""
+    one = _new(Segment)
+    one.parts = parts
+    one.tag = parts[0]
+    one.number = 0
+    one.offset = -1
+    one._elements = None
+    one.marks = UNDIVIDED
+    return one
 
 
 def sound_texts(segments: Iterable[Segment], marks: Delimiters) -> list[str] | None:
