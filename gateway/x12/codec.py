@@ -68,9 +68,11 @@ class Batch:
         if self.offsets is not None:
             return self.offsets[index]
         at, length = self._reached
-        if at > index:
-            at = length = 0
-        length += sum(map(len, self.texts[at:index])) + (index - at) * self.gap
+        if at == index - 1:
+            length += len(self.texts[at]) + self.gap
+        elif at != index:
+            at = at if at < index else 0
+            length = (length if at else 0) + sum(map(len, self.texts[at:index])) + (index - at) * self.gap
         self._reached = index, length
         return self.start + length
 
@@ -84,6 +86,20 @@ class Batch:
         return Segment.from_text(
             text.translate(self.back) if self.back else text, self.marks, number, self.offset(index)
         )
+
+    def segments(self, start: int, stop: int, number: int) -> list[Segment]:
+        """The segments between two indices; ``number`` is the first one's ordinal in the set."""
+        if self.back or self.binaries:
+            return [self.segment(index, number + index - start) for index in range(start, stop)]
+        made, marks, gap, offsets = [], self.marks, self.gap, self.offsets
+        offset = self.offset(start) if start < stop else 0
+        for index in range(start, stop):
+            text = self.texts[index]
+            if offsets is not None:
+                offset = offsets[index]
+            made.append(Segment.from_text(text, marks, number + index - start, offset))
+            offset += len(text) + gap
+        return made
 
 
 class Reader:

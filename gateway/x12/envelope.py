@@ -183,8 +183,7 @@ class Whole:
 
     def keep(self, batch: Batch, start: int, stop: int) -> list[Segment]:
         """Takes the segments between two indices, and returns them."""
-        first = len(self._segments) + 1 - start
-        kept = [batch.segment(index, first + index) for index in range(start, stop)]
+        kept = batch.segments(start, stop, len(self._segments) + 1)
         self._segments += kept
         return kept
 
@@ -526,13 +525,20 @@ def _same_number(one: str, other: str) -> bool:
 
 def _instant(day: str, clock: str) -> datetime | None:
     """A date of six or eight digits with a time of four to eight, as ISA, GS and TA1 have them; else None."""
-    if not (re.fullmatch("[0-9]{6}|[0-9]{8}", day) and re.fullmatch("[0-9]{4}|[0-9]{6,8}", clock)):
+    if not (_DAY.fullmatch(day) and _CLOCK.fullmatch(clock)):
         return None
     century = ("20" if day[:2] < "50" else "19") if len(day) == 6 else ""
+    day = century + day
     try:
-        return datetime.strptime(century + day + clock[:6].ljust(6, "0"), "%Y%m%d%H%M%S")
+        return datetime(
+            int(day[:4]), int(day[4:6]), int(day[6:]), int(clock[:2]), int(clock[2:4]), int(clock[4:6] or "0")
+        )
     except ValueError:
         return None
+
+
+_DAY = re.compile("[0-9]{6}|[0-9]{8}")
+_CLOCK = re.compile("[0-9]{4}|[0-9]{6,8}")
 
 
 def wrap(

@@ -142,7 +142,7 @@ def certain(place: Place, since: date | None = None) -> Certain:
         one = codes.load(place.list)
         values = codes.steady(place.list, since) if since else codes.current(place.list)
         if not one.complete and place.unlisted is None:
-            values, doubtful = None, frozenset(one.spans)
+            values, doubtful = None, frozenset(one.spans) - values
     form = _formats()[place.format] if place.format else {}
     return Certain(values=values, pattern=form.get("pattern", ""), doubtful=doubtful, npi=bool(form.get("check_digit")))
 

@@ -40,6 +40,7 @@ class Place:
     counter: int
     table: Table = field(default_factory=dict)  # steps from here, by how a segment's text begins; see ``Compiled.step``
     reach: tuple["Reachable", ...] | None = None
+    at_end: tuple["Missing", ...] | None = None  # what is missing if the set ends here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,12 +178,13 @@ class Compiled:
         segment with a qualifier of another place is out of its own.
         """
         alike = [each for each in self.reach(place) if each.place.node.tag == segment.tag]
+        alone = len({each.place.index for each in alike}) == 1
         for each in alike:
             if _matches(each.place.node, segment):
                 step = self._make(place, each)
-                self._keep(place, segment, text, step)
+                self._keep(place, segment, text, step, alone=alone)
                 return step
-        if len({each.place.index for each in alike}) == 1 and not self._is_qualified(alike[0].place.node, segment):
+        if alone and not self._is_qualified(alike[0].place.node, segment):
             return self._make(place, alike[0])
         return None
 
@@ -191,9 +193,10 @@ class Compiled:
         alike = [each.node for each in self.places if each.node.tag == node.tag and each.node is not node]
         return bool(alike) and (node.tag == "HL" or any(_matches(each, segment) for each in alike))
 
-    def _keep(self, place: Place, segment: Segment, text: str, step: Step) -> None:
-        """Puts a step into the table: under tag and qualifier where they are the first seven characters; else under
-        the tag, then under what is cut out of the text. An entry is the step's ``hot`` and, last, None or that cut."""
+    def _keep(self, place: Place, segment: Segment, text: str, step: Step, *, alone: bool) -> None:
+        """Puts a step into the table: under tag and qualifier where they are the first seven characters; else under the
+        tag, if only one place can be meant; else then under what is cut out of the text. An entry is the step's ``hot``
+        and, last, None or that cut. A wrong qualifier is left to the check."""
         keys = self._key_places[segment.tag]
         head = f"{segment.tag}*"[:3]
         if not keys:
@@ -202,14 +205,17 @@ class Compiled:
         cut: Callable[[str], Any]
         if len(keys) == 1 and keys[0][0] == 1:
             length = len(segment.at(1))
-            if length > QUALIFIER_MAX:
-                return
             if len(head) + length + 1 in (WHOLE - 1, WHOLE) and head[-1] != "*" and length > 1:
                 place.table[text[:WHOLE]] = (*step.hot, None)
+                return
+            if length > QUALIFIER_MAX and not alone:
                 return
             cut = _AFTER_LONG_TAG if len(segment.tag) > 2 else _AFTER_SHORT_TAG
         else:
             cut = _Cut(tuple(element for element, _ in keys))
+        if alone:
+            place.table[head] = (*step.hot, None)
+            return
         entry = place.table.get(head)
         if entry is None:
             entry = place.table[head] = (*(None,) * len(step.hot), (cut, {}))
@@ -248,9 +254,11 @@ class Compiled:
         node = found.place.node
         return node if found.place is place and node.repeat == 1 and found.place.counter == NONE else None
 
-    def passed_at_end(self, place: Place) -> Iterator[Missing]:
+    def passed_at_end(self, place: Place) -> tuple[Missing, ...]:
         """The required parts that are left when the set ends at this place; SE is not one of them."""
-        yield from self._passed(place, None)
+        if place.at_end is None:
+            place.at_end = tuple(self._passed(place, None))
+        return place.at_end
 
     def _passed(self, place: Place, found: Reachable | None) -> Iterator[Missing]:
         position = place.node.position

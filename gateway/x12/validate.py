@@ -5,7 +5,7 @@ What is wrong comes as findings; only bytes that cannot be read further raise. `
 length.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,6 +120,7 @@ class Checking(Inside[Any]):
 
     def __init__(self, header: SetHeader) -> None:
         self._header = header
+        self._place = header.place
         self._guide: Guide | None = None
         self._walk: Walk | None = None
         self._begun = False
@@ -155,7 +156,7 @@ class Checking(Inside[Any]):
         self._guide = guide.load(name)
         created = header.group.created if header.group else header.interchange.created
         on = created.date() if created else None
-        self._walk = Walk(self._guide.compiled_for(on), header.place, on)
+        self._walk = Walk(self._guide.compiled_for(on), self._place, on)
         self._start = self._walk.begin(header.st)
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
@@ -206,12 +207,13 @@ class Growing(Checking):
         self._stack = [Loop(ROOT)]
         self._unit = UNITS.get(header.type, "")
         self._number = 2
+        self._suspects: Callable[[Loop], object] = bool
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
         if self._guide is None:
             return
-        stack, first = self._stack, self._number - start
-        for index, step in enumerate(self._trail, start):
+        stack = self._stack
+        for one, step in zip(batch.segments(start, stop, self._number), self._trail, strict=True):
             if step is None:
                 continue
             for _ in range(step.pops):
@@ -220,8 +222,13 @@ class Growing(Checking):
                 inner = Loop(loop.id)
                 stack[-1].loops.append(inner)
                 stack.append(inner)
-            stack[-1].segments.append(batch.segment(index, first + index))
+            stack[-1].segments.append(one)
         self._number += stop - start
+
+    def _choose(self, batch: Batch, start: int) -> None:
+        super()._choose(batch, start)
+        if self._guide is not None:
+            self._suspects = situations.first_look(self._guide.name)
 
     def _close(self) -> None:
         """The innermost loop is over. It is let go where it is a unit or around units, unless a loop that is open still
@@ -230,7 +237,8 @@ class Growing(Checking):
         stack = self._stack
         ended = stack.pop()
         name = self._guide.name
-        self._judge(ended, "/".join(each.id for each in (*stack[1:], ended)))
+        if self._suspects(ended):
+            self._judge(ended, "/".join(each.id for each in (*stack[1:], ended)))
         if ended.id == self._unit:
             self._take(Unit(set=self._header, guide=name, loop=ended, around=tuple(stack)))
         if ended.id == self._unit or ended.id in self._guide.around(self._unit):
@@ -241,7 +249,7 @@ class Growing(Checking):
     def _judge(self, loop: Loop, path: str) -> None:
         assert self._walk is not None, "there are loops only where there is a guide"
         assert self._guide is not None, "there is no walk without a guide"
-        self._walk.findings += situation_findings(self._guide.name, loop, path, self._header.place)
+        self._walk.findings += situation_findings(self._guide.name, loop, path, self._place)
 
     def _take(self, unit: Unit) -> None:
         """Takes a unit that is over."""
@@ -333,8 +341,10 @@ class _Examining(Checking):
         self._finish(se)
         (whole,) = self._whole.end(se, findings)
         if self._guide is not None and self._walk is not None:
-            for path, loop in _paths(self._root, ""):
-                self._walk.findings += situation_findings(self._guide.name, loop, path, self._header.place)
+            suspects = situations.first_look(self._guide.name)
+            for path, loop in _paths(self._root):
+                if suspects(loop):
+                    self._walk.findings += situation_findings(self._guide.name, loop, path, self._place)
         found = (*findings, *self._early, *sorted_by_place(self._walk.findings if self._walk else []))
         if self._guide is None:
             yield Examined(set=whole, guide="", root=None, findings=found, names=(None,) * len(whole.segments))
@@ -344,11 +354,13 @@ class _Examining(Checking):
         yield Examined(set=whole, guide=self._guide.name, root=self._root, findings=found, names=names)
 
 
-def _paths(loop: Loop, path: str) -> Iterator[tuple[str, Loop]]:
-    """A loop and all inside it, each with its path."""
-    yield path, loop
-    for inner in loop.loops:
-        yield from _paths(inner, f"{path}/{inner.id}" if path else inner.id)
+def _paths(root: Loop) -> Iterator[tuple[str, Loop]]:
+    """A set's loops, each with its path, the set itself first."""
+    waiting = [("", root)]
+    for path, loop in waiting:
+        yield path, loop
+        before = f"{path}/" if path else ""
+        waiting += [(before + inner.id, inner) for inner in loop.loops]
 
 
 def _check_names(one: SetHeader) -> Iterator[Finding]:

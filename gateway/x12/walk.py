@@ -67,7 +67,7 @@ class Walk:
         """Takes the set's ST."""
         self.number = 1
         start = self.guide.start
-        self._judge(start, st)
+        self._glance(start, st)
         return start
 
     def run(self, source: Source, start: int, trail: list[Step | None] | None = None) -> int:
@@ -139,7 +139,7 @@ class Walk:
         if self._amounts is not None:
             self._tell(self._amounts.end())
         if se is not None and self.guide.end is not None:
-            self._judge(self.guide.end, se)
+            self._glance(self.guide.end, se)
 
     def misplaced(self, one: Segment) -> None:
         """Takes a segment of the envelope where none belongs."""
@@ -158,6 +158,11 @@ class Walk:
             self._find(segment, "not_used", what, "Leave it out", loop=step.place.path, code="I4")
         self._judge(step.place, segment)
         return step
+
+    def _glance(self, place: Place, segment: Segment) -> None:
+        """Judges a segment unless it is certainly valid."""
+        if not self.guide.check(place)(standard_text(segment)):
+            self._judge(place, segment)
 
     def _judge(self, place: Place, segment: Segment) -> None:
         found = list(elements.check(place.node, segment))
