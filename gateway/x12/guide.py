@@ -5,14 +5,15 @@ The way of a guide: ``source`` reads it from XML, ``overlay`` corrects it, ``cac
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
+from typing import NamedTuple
 
 from gateway.errors import Finding, Position
 from gateway.x12 import cache as guide_cache
-from gateway.x12 import source
+from gateway.x12 import situations, source
 from gateway.x12.amounts import tags_with_amounts
 from gateway.x12.nodes import ROOT, CompositeNode, LoopNode, SegmentNode
 from gateway.x12.table import Compiled, Place, Step
@@ -53,6 +54,19 @@ class Walked:
     guides: tuple[SegmentGuide | None, ...]
 
 
+# The loop that one record stands for, by ST01: a claim, a claim payment, an event, a claim's status, a set's answer.
+UNITS = {"837": "2300", "835": "2100", "278": "2000E", "277": "2200D", "999": "2000"}
+
+
+class Ending(NamedTuple):
+    """What to do when a loop is over: a first look at whether it breaks a rule, None where there is none for it;
+    whether it is a unit; and whether it can be let go, for no loop around it has rules about what stands inside."""
+
+    suspect: Callable[[Loop], object] | None
+    unit: bool
+    let_go: bool
+
+
 _loaded: dict[str, "Guide"] = {}
 _loading = threading.Lock()
 
@@ -71,7 +85,6 @@ class Guide:
     def __init__(self, name: str) -> None:
         self.name = name
         self.compiled = self._compile(USUAL_SINCE)
-        self._around: dict[str, frozenset[str]] = {}
 
     def _compile(self, since: date | None) -> Compiled:
         root, name = guide_cache.load(self.name), self.name
@@ -94,13 +107,26 @@ class Guide:
     def _names(self) -> list[SegmentGuide]:
         return [_named(each.path, each.loops[-1], each.node) for each in self.compiled.places]
 
-    def around(self, unit: str) -> frozenset[str]:
-        """The ids of the loops around those with this id, without the set itself."""
-        found = self._around.get(unit)
-        if found is None:
-            loops = (each.loops for each in self.compiled.places if each.loops[-1].id == unit)
-            found = self._around[unit] = frozenset(loop.id for each in loops for loop in each[1:-1])
-        return found
+    @cached_property
+    def endings(self) -> dict[str, "Ending"]:
+        """What to do when a loop is over, by its id."""
+        unit = UNITS.get(self.name[:3], "")
+        around = {loop.id for each in self.compiled.places if each.loops[-1].id == unit for loop in each.loops[1:-1]}
+        asked = situations.looks_inside(self.name)
+        ends: dict[str, Ending] = {}
+        for each in self.compiled.places:
+            loop = each.loops[-1].id
+            if loop not in ends:
+                own = frozenset(one.node.tag for one in self.compiled.places if one.loops[-1].id == loop)
+                kept = any(
+                    outer.id in asked
+                    for one in self.compiled.places
+                    if one.loops[-1].id == loop
+                    for outer in one.loops[:-1]
+                )
+                suspect = situations.first_look(self.name, loop, own)
+                ends[loop] = Ending(suspect, loop == unit, (loop == unit or loop in around) and not kept)
+        return ends
 
     def named(self, place: Place | None) -> SegmentGuide | None:
         """What the guide calls a place of its own."""

@@ -140,9 +140,11 @@ def certain(place: Place, since: date | None = None) -> Certain:
     doubtful: frozenset[str] = frozenset()
     if place.list:
         one = codes.load(place.list)
-        values = codes.steady(place.list, since) if since else codes.current(place.list)
-        if not one.complete and place.unlisted is None:
-            values, doubtful = None, frozenset(one.spans) - values
+        known = codes.steady(place.list, since) if since else codes.current(place.list)
+        if one.complete or place.unlisted is not None:
+            values = known
+        else:
+            doubtful = frozenset(one.spans) - known
     form = _formats()[place.format] if place.format else {}
     return Certain(values=values, pattern=form.get("pattern", ""), doubtful=doubtful, npi=bool(form.get("check_digit")))
 

@@ -83,10 +83,11 @@ def check(guide_name: str, loop: Loop, path: str = "") -> Iterator[SituationFaul
         yield from _walk(plan, loop, path)
 
 
-def first_look(guide_name: str) -> Callable[[Loop], object]:
-    """A function of a loop that is false where the loop itself breaks none of the guide's rules for certain."""
-    of = _plan(guide_name).of
-    return lambda loop: of(loop.id)[1](loop)
+def first_look(guide_name: str, loop_id: str, tags: frozenset[str]) -> Callable[[Loop], object] | None:
+    """A function of loops with this id that is false for one that itself breaks none of the guide's rules; None where
+    no rule is about them. ``tags`` are those of all segments that the guide lets stand in such a loop."""
+    rules = [rule for rule in _plan(guide_name).of(loop_id)[0] if rule.segment is None or rule.segment.tag in tags]
+    return _glance(rules) if rules else None
 
 
 def check_one(guide_name: str, loop: Loop, path: str = "") -> Iterator[SituationFault]:

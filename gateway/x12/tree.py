@@ -1,7 +1,7 @@
 """The shapes a document takes once it is read: segments, and the loops that the guide finds them in."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 Repetitions = tuple[tuple[str, ...], ...]  # An element: its repetitions, each a tuple of components.
 
@@ -54,6 +54,23 @@ class Segment:
         one.marks = marks
         return one
 
+    @classmethod
+    def from_texts(
+        cls, texts: Sequence[str], marks: Delimiters, number: int, offsets: Sequence[int]
+    ) -> "list[Segment]":
+        """Segments that follow each other in a set, from the first one's number on."""
+        element, made = marks.element, []
+        for ordinal, (text, offset) in enumerate(zip(texts, offsets, strict=True), number):
+            one = _new(cls)
+            one.parts = parts = text.split(element)
+            one.tag = parts[0]
+            one.number = ordinal
+            one.offset = offset
+            one._elements = None
+            one.marks = marks
+            made.append(one)
+        return made
+
     @property
     def elements(self) -> tuple[Repetitions, ...]:
         """All of them, taken apart."""
@@ -77,14 +94,17 @@ class Segment:
 
     def at(self, element: int, component: int = 1, repetition: int = 1) -> str:
         """The value at a place counted from 1, as the standard names it; "" where the segment has nothing there."""
-        if self._elements is None:
+        if self._elements is None and self.tag != "ISA":
             if element >= len(self.parts):
                 return ""
-            text = self.parts[element]
-            if component == 1 == repetition:
-                c, r = self.marks.component, self.marks.repetition
-                if not (c and c in text) and not (r and r in text):
-                    return text
+            text, marks = self.parts[element], self.marks
+            if not (marks.repetition and marks.repetition in text):
+                if repetition > 1:
+                    return ""
+                if not (marks.component and marks.component in text):
+                    return text if component == 1 else ""
+                values = text.split(marks.component, component)
+                return values[component - 1] if component <= len(values) else ""
         try:
             return self.elements[element - 1][repetition - 1][component - 1]
         except IndexError:
@@ -176,16 +196,30 @@ def segment(tag: str, *elements: str | tuple[str, ...]) -> Segment:
     return Segment(tag, tuple(whole))
 
 
-@dataclass(slots=True)
 class Loop:
     """One occurrence of a loop of the guide: its own segments in order, and the loops inside it in order.
 
     The root's id is ``ST_LOOP``; it holds the segments between ST and SE that stand in no deeper loop.
     """
 
-    id: str
-    segments: list[Segment] = field(default_factory=list)
-    loops: list["Loop"] = field(default_factory=list)
+    __slots__ = ("id", "loops", "segments")
+
+    def __init__(self, id: str, segments: "list[Segment] | None" = None, loops: "list[Loop] | None" = None) -> None:
+        self.id = id
+        self.segments = [] if segments is None else segments
+        self.loops = [] if loops is None else loops
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Loop) and (self.id, self.segments, self.loops) == (
+            other.id,
+            other.segments,
+            other.loops,
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # It grows while it is read.
+
+    def __repr__(self) -> str:
+        return f"<Loop {self.id}: {len(self.segments)} segments, {len(self.loops)} loops>"
 
     def inner(self, *ids: str) -> Iterator["Loop"]:
         """The loops directly inside that have one of these ids, in document order."""

@@ -5,7 +5,7 @@ What is wrong comes as findings; only bytes that cannot be read further raise. `
 length.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,9 +43,6 @@ FUNCTIONAL_IDS = {
     "997": "FA",
     "999": "FA",
 }
-
-# The loop that one record stands for, by ST01: a claim, a claim payment, an event, a claim's status, a set's answer.
-UNITS = {"837": "2300", "835": "2100", "278": "2000E", "277": "2200D", "999": "2000"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,19 +202,18 @@ class Growing(Checking):
     def __init__(self, header: SetHeader) -> None:
         super().__init__(header)
         self._stack = [Loop(ROOT)]
-        self._unit = UNITS.get(header.type, "")
         self._number = 2
-        self._suspects: Callable[[Loop], object] = bool
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
         if self._guide is None:
             return
-        stack = self._stack
+        stack, close = self._stack, self._close
         for one, step in zip(batch.segments(start, stop, self._number), self._trail, strict=True):
             if step is None:
                 continue
-            for _ in range(step.pops):
-                self._close()
+            if step.pops:
+                for _ in range(step.pops):
+                    close()
             for loop in step.opened:
                 inner = Loop(loop.id)
                 stack[-1].loops.append(inner)
@@ -225,26 +221,18 @@ class Growing(Checking):
             stack[-1].segments.append(one)
         self._number += stop - start
 
-    def _choose(self, batch: Batch, start: int) -> None:
-        super()._choose(batch, start)
-        if self._guide is not None:
-            self._suspects = situations.first_look(self._guide.name)
-
     def _close(self) -> None:
-        """The innermost loop is over. It is let go where it is a unit or around units, unless a loop that is open still
-        has rules about what stands inside of it."""
+        """The innermost loop is over."""
         assert self._guide is not None, "there are loops only where there is a guide"
         stack = self._stack
         ended = stack.pop()
-        name = self._guide.name
-        if self._suspects(ended):
+        suspect, unit, let_go = self._guide.endings[ended.id]
+        if suspect is not None and suspect(ended):
             self._judge(ended, "/".join(each.id for each in (*stack[1:], ended)))
-        if ended.id == self._unit:
-            self._take(Unit(set=self._header, guide=name, loop=ended, around=tuple(stack)))
-        if ended.id == self._unit or ended.id in self._guide.around(self._unit):
-            wanted = situations.looks_inside(name)
-            if not any(each.id in wanted for each in stack):
-                stack[-1].loops.pop()
+        if unit:
+            self._take(Unit(set=self._header, guide=self._guide.name, loop=ended, around=tuple(stack)))
+        if let_go:
+            stack[-1].loops.pop()
 
     def _judge(self, loop: Loop, path: str) -> None:
         assert self._walk is not None, "there are loops only where there is a guide"
@@ -341,9 +329,10 @@ class _Examining(Checking):
         self._finish(se)
         (whole,) = self._whole.end(se, findings)
         if self._guide is not None and self._walk is not None:
-            suspects = situations.first_look(self._guide.name)
+            endings = self._guide.endings
             for path, loop in _paths(self._root):
-                if suspects(loop):
+                suspect = endings[loop.id].suspect
+                if suspect is not None and suspect(loop):
                     self._walk.findings += situation_findings(self._guide.name, loop, path, self._place)
         found = (*findings, *self._early, *sorted_by_place(self._walk.findings if self._walk else []))
         if self._guide is None:
