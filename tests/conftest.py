@@ -23,6 +23,9 @@ import sqlalchemy as sa
 from gateway.store import Keyring, Store
 from gateway.store.schema import metadata
 
+# Guides that were read are kept in the checkout: tests leave the user's own cache alone, and workers share this one.
+os.environ["GATEWAY_CACHE"] = str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "x12-guides")
+
 SERVER_START_S = 90
 _numbers = count(1)
 

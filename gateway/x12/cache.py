@@ -1,7 +1,8 @@
 """Keeps what guides say once they were read from XML, so that a warm start reads none.
 
-A file is named by its content: a hash over the guide, its code lists, its corrections and this program's version of the
-form. It holds what the guide says and nothing of any document. Where it cannot be kept, guides are read anew each time.
+A file is named by what it was made from: a hash over the guide, its code lists, its corrections and this program's
+version of the form; its first line is a hash over the rest, so that a damaged one is read anew. It holds what the guide
+says and nothing of any document. Where it cannot be kept, guides are read anew each time.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from pathlib import Path
 from gateway.x12 import nodes, overlay, source
 from gateway.x12.nodes import LoopNode
 
-FORM = 1  # of the files; raised when ``nodes`` or what ``source`` makes of a guide changes
+FORM = 2  # of the files; raised when ``nodes`` or what ``source`` makes of a guide changes
 _FOLDER = "therapy-gateway"
 
 
@@ -25,24 +26,35 @@ def load(name: str, top: str = nodes.ROOT) -> LoopNode:
     Raises GatewayError where there is no such guide, or it or its corrections cannot be read.
     """
     path = folder() / f"{_key(name, top)}.json"
-    with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
-        return nodes.tree(json.loads(path.read_bytes()))
+    with contextlib.suppress(OSError, ValueError):
+        digest, _, content = path.read_bytes().partition(b"\n")
+        if digest == _digest(content):
+            return nodes.tree(json.loads(content))
     read = source.read(name, top)
     corrections = source.own_file(source.corrections(name))
     if corrections is not None and top == nodes.ROOT:
         overlay.correct(read, corrections)
     with contextlib.suppress(OSError):
-        _keep(path, json.dumps(nodes.plain(read), separators=(",", ":")).encode())
+        content = json.dumps(nodes.plain(read), separators=(",", ":")).encode()
+        _keep(path, _digest(content) + b"\n" + content)
     return read
 
 
 def folder() -> Path:
-    """Where the files are: GATEWAY_CACHE, else this user's own folder for caches."""
+    """Where the files are: GATEWAY_CACHE, else this user's own folder for caches; one that cannot be for whoever has no
+    home."""
     named = os.environ.get("GATEWAY_CACHE")
     if named:
         return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / _FOLDER
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / _FOLDER
+    except RuntimeError:
+        return Path(os.devnull) / _FOLDER
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).hexdigest().encode()
 
 
 def _key(name: str, top: str) -> str:

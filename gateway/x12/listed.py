@@ -50,7 +50,7 @@ class Listed(Lists):
         """A regular expression that a value must match as a whole, "" for any."""
         forms = {each.pattern for each in self._certain(element, component) if each.pattern}
         *others, last = sorted(forms) or [""]
-        return "".join(f"(?={each}{END_OF_VALUE})" for each in others) + (f"(?:{last})" if last else "")
+        return "".join(f"(?=(?:{each}){END_OF_VALUE})" for each in others) + (f"(?:{last})" if last else "")
 
     def test(self, element: int, component: int) -> Callable[[str], object] | None:
         """A test that a value passes which needs no second look; None where there is none."""

@@ -101,6 +101,8 @@ class _Writer:
         self._groups = 0
         self._group_of: dict[int, int] = {}  # element -> group, of those that a syntax note asks for
         self._noted = {each for _, ordinals in node.syntax for each in ordinals}
+        self._always: set[int] = set()  # elements that a match cannot be without
+        self._names_format = any(each.data_element == FORMAT_QUALIFIER for each in _simple(node))
         self._sets: dict[frozenset[str | None], list[int]] = {}
         self._tests: list[tuple[int, Callable[[str], object]]] = []
 
@@ -148,7 +150,7 @@ class _Writer:
                 and after.usage != "N"
             ):
                 required = "R" in (node.usage, after.usage)
-                yield self._noted_cell((ordinal, ordinal + 1), _dated(node, r"\*"), required)
+                yield self._noted_cell((ordinal, ordinal + 1), _dated(node, after, r"\*"), required)
                 ordinal += 1
             else:
                 before = self._groups
@@ -157,6 +159,8 @@ class _Writer:
             ordinal += 1
 
     def _noted_cell(self, ordinals: tuple[int, ...], source: str, required: bool) -> _Cell:
+        if required:
+            self._always.update(ordinals)
         if self._noted.isdisjoint(ordinals) or required:
             return _Cell(ordinals, source, required)
         # Its group is counted after those inside of it, so it stands behind as an empty one.
@@ -175,7 +179,7 @@ class _Writer:
             if part is None or part.usage == "N":
                 cells.append(None)
             elif part.data_element == FORMAT_QUALIFIER and after is not None and after.data_element == FORMATTED_DATE:
-                cells.append(_Cell((ordinal, ordinal + 1), _dated(part, ":"), "R" in (part.usage, after.usage)))
+                cells.append(_Cell((ordinal, ordinal + 1), _dated(part, after, ":"), "R" in (part.usage, after.usage)))
                 ordinal += 1
             else:
                 cells.append(_Cell((ordinal,), self._value(part, node.ordinal, ordinal), part.usage == "R"))
@@ -194,6 +198,8 @@ class _Writer:
 
     def _value(self, node: ElementNode, element: int, component: int) -> str:
         """A pattern for a value of the element that is not empty."""
+        if node.data_element == FORMATTED_DATE and self._names_format:
+            return "(?!)"  # Its format does not stand right before it, so the judge finds it.
         test = self._lists.test(element, component)
         listed = self._lists.allowed(element, component)
         codes = frozenset(_fitting(node)) if node.codes else None
@@ -221,8 +227,7 @@ class _Writer:
 
     def _note(self, kind: str, ordinals: tuple[int, ...]) -> str:
         """X12.6's note as conditions on groups: ``here`` is what may be there, ``sure`` what always is."""
-        known = {each.ordinal: each for each in self._node.elements}
-        sure = {each for each in ordinals if each in known and known[each].usage == "R"}
+        sure = self._always.intersection(ordinals)
         here = [each for each in ordinals if each in self._group_of]
         first, others = ordinals[0], [each for each in ordinals[1:] if each in here]
         never = "(?!)"
@@ -244,13 +249,12 @@ class _Writer:
                 needed = _any(others, never, self._group_of)
                 return needed if first in sure else _if(first, needed, "", self._group_of)
             case "E":
-                places = [each for each in ordinals if each in here or each in sure]
                 if sure:
-                    return "".join(_if(each, never, "", self._group_of) for each in places if each not in sure)
+                    return never if len(sure) > 1 else "".join(_if(each, never, "", self._group_of) for each in here)
                 return "".join(
                     _if(one, _if(other, never, "", self._group_of), "", self._group_of)
-                    for at, one in enumerate(places)
-                    for other in places[at + 1 :]
+                    for at, one in enumerate(here)
+                    for other in here[at + 1 :]
                 )
         return ""
 
@@ -270,13 +274,22 @@ def _any(elements: Iterable[int], never: str, groups: dict[int, int]) -> str:
     return source
 
 
+def _simple(node: SegmentNode) -> Iterator[ElementNode]:
+    for each in node.elements:
+        yield from each.parts if isinstance(each, CompositeNode) else (each,)
+
+
 def _fitting(node: ElementNode) -> Iterator[str]:
     """The codes that the element's own length lets through, too."""
     return (each for each in node.codes if node.shortest <= len(each) <= node.longest and not each.endswith(" "))
 
 
-def _dated(node: ElementNode, separator: str) -> str:
-    known = [f"{each}{separator}{_FORMATS[each]}" for each in node.codes or _FORMATS if each in _FORMATS]
+def _dated(node: ElementNode, date: ElementNode, separator: str) -> str:
+    """A format and a date of it; only of types and lengths that hold both, which every guide of today has."""
+    formats = _fitting(node) if node.codes else _FORMATS
+    usual = node.shortest <= 2 and node.longest >= 3 and date.type == "AN" and not (date.codes or date.pattern)
+    known = [f"{each}{separator}{_FORMATS[each]}" for each in formats if each in _FORMATS]
+    known = known if usual and not node.pattern and date.shortest <= 8 and date.longest >= 17 else []
     return f"(?:{'|'.join(known)})" if known else "(?!)"
 
 
