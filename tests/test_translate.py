@@ -25,7 +25,7 @@ from gateway.errors import GatewayError, Position, SettingsInvalid
 from gateway.translate import forms, maps
 from gateway.x12 import guide, registry
 from gateway.x12.envelope import TransactionSet, unwrap
-from gateway.x12.tree import Segment
+from gateway.x12.tree import Loop, Segment
 from gateway.x12.validate import Examined, examine
 
 GOLDEN = Path(__file__).parent / "fixtures" / "golden"
@@ -417,6 +417,70 @@ def test_odd_numbers_are_no_amounts(text: str) -> None:
 @pytest.mark.parametrize(("text", "cents"), [("125.0", 12500), (".5", 50), ("-0.05", -5), ("100", 10000), ("7.", 700)])
 def test_amounts_are_read_as_senders_write_them(text: str, cents: int) -> None:
     assert forms.cents_in(text) == cents
+
+
+# --- What the notation allows and no map of ours needs yet ---
+
+UNUSUAL = """\
+guide    = "x"
+record   = "remittance.Remittance"
+segments = ["BPR*I*{amount:cents}*{paid_on:date}", "TRN*1*{check_number}*{payer_id}", "@payer", "@runs"]
+
+[part.payer]  # shares the loop of the record around it
+of       = "payer"
+segments = ["N1*PR*{name}*XV*{id}?"]
+
+[group.runs]  # stands in no loop of its own
+of       = "claims"
+by       = ["status", "filing?"]
+segments = ["LQ*{status}*{filing}?", "@claims"]
+
+[each.claims]
+of       = "."
+loop     = "2000/2100"
+when     = "patient_first = ANN"
+segments = ["LX*{#}", "CLP*{control_number}*{charge:cents}*{paid:cents}*{/check_number}*{remarks^3}", "@lines"]
+
+[each.lines]
+loop     = "2110"
+segments = [
+  "SVC*{procedure}*{charge:cents}*{paid:cents}*{modifiers*4}*(A*{units_paid}|B*{original_units} when procedure = Q)",
+  "DTM*472*{served_on:date}-{served_to:date}? when served_to",
+  "MIA*{original_modifiers:2}:Z/Y",
+]
+"""
+
+
+def test_a_map_may_use_the_whole_notation() -> None:
+    line = golden("835").claims[0].lines[0]
+    lines = (
+        replace(line, modifiers=("GP", "59"), units_paid="2", original_units="3", procedure="Q", original_modifiers=()),
+        replace(line, modifiers=(), units_paid="", original_modifiers=("GO",)),
+    )
+    lines = tuple(replace(each, served_on=date(2026, 3, 1), served_to=date(2026, 3, 2), paid=1) for each in lines)
+    claim = replace(golden("835").claims[0], patient_first="ANN", remarks=("N1", "N2"), lines=lines, charge=5)
+    claims = (claim, replace(claim, patient_first="BOB"), replace(claim, status="4", filing="", lines=()))
+    one = maps.compile_map("unusual", UNUSUAL, "unusual.toml")
+    record = replace(golden("835"), claims=claims, check_number="77")
+    built = one.build(record)
+    assert texts(built)[3:] == [
+        f"LQ*{claim.status}*{claim.filing}",
+        "LX*1",
+        f"CLP*{claim.control_number}*0.05*{forms.cents_out(claim.paid)}*77*N1^N2",
+        f"SVC*Q*{forms.cents_out(line.charge)}*0.01*GP*59***A*2*B*3",
+        "DTM*472*20260301-20260302",
+        "MIA*::Z",
+        f"SVC*{line.procedure}*{forms.cents_out(line.charge)}*0.01",
+        "DTM*472*20260301-20260302",
+        "MIA*GO::Z",
+        "LQ*4",
+        "LX*1",
+        f"CLP*{claim.control_number}*0.05*{forms.cents_out(claim.paid)}*77*N1^N2",
+    ]
+    payment = Loop("2100", built[4:6], [Loop("2110", built[6:9]), Loop("2110", built[9:12])])
+    root = Loop("ST_LOOP", built[:4], [Loop("2000", [], [payment])])
+    assert one.read(root) == one.on_wire(replace(record, claims=(claim,)))
+    assert [each.modifiers for each in one.read(root).claims[0].lines] == [("GP", "59"), ()]
 
 
 # --- Mistakes in a map ---

@@ -136,7 +136,7 @@ class Frame:
                 with text.block(f"if {leaf.is_unset}"):
                     text.add(self._missing(kind, path[-1], where))
             if leaf.many:
-                return f"tuple({leaf.name})" + ("" if otherwise == "()" else f" if {leaf.name} else {otherwise}")
+                return f"tuple({leaf.name}) if {leaf.name} else {otherwise}"
             if needed or otherwise == ("''" if leaf.kind is str else "None"):
                 return leaf.name
             return f"{leaf.name} if {leaf.is_set} else {otherwise}"

@@ -15,7 +15,7 @@ from gateway.translate.lines import Line
 from gateway.translate.parts import RUN, Part, rooted_paths, touched
 from gateway.translate.source import Module
 from gateway.translate.tagged import Tagged
-from gateway.x12.tree import INNER, UNDIVIDED, Loop
+from gateway.x12.tree import INNER, UNDIVIDED, Delimiters, Loop
 
 WHOLE = "EVERYWHERE"  # how the text names the place of what is not in any one loop
 NEVER: dict[str, Any] = {}
@@ -90,7 +90,8 @@ class Reading(Filling):
                 continue
             with spot.text.block(f"for segment in {spot.subject}.segments"):
                 spot.text.add("tag = segment.tag")
-                for number, (tag, (own, owner, tagged)) in enumerate(table.items()):
+                often_first = sorted(table.items(), key=lambda item: item[1][1] is None)  # Records come in numbers.
+                for number, (tag, (own, owner, tagged)) in enumerate(often_first):
                     with spot.text.block(f"{'elif' if number else 'if'} tag == {tag!r}"):
                         Tagged(self.module, own, self.frame, self.looked_up).read(owner, tagged)
 
@@ -219,6 +220,12 @@ def _shared(spot: Spot, part: Part) -> Spot:
     return replace(spot, prefix=spot.prefix + part.of, where=where)
 
 
+def _marks_of(loop: Loop) -> Delimiters:
+    """The marks of what was read; of what was built, such that nothing can be parted by mistake."""
+    read = (each.marks for one in loop.walk() for each in one.segments if each.parts and each.marks is not UNDIVIDED)
+    return next(read, INNER)
+
+
 class Reader:
     """The functions made for reading. They exist once for each pair of marks, which the text calls c and r: components
     and repetitions. Where one of them could stand in a number (which happens in no sound document), nothing is looked
@@ -236,10 +243,10 @@ class Reader:
 
     def functions(self, loop: Loop) -> dict[str, Any]:
         """The functions for a document with this loop's marks."""
-        segments = loop.segments or next((each.segments for each in loop.walk() if each.segments), [])
+        segments = loop.segments
         marks = segments[0].marks if segments and segments[0].parts else UNDIVIDED
         if marks is UNDIVIDED:
-            marks = INNER  # It was built, not read: nothing can be parted by mistake.
+            marks = _marks_of(loop)
         c, r = marks.component, marks.repetition
         made = self._made.get((c, r))
         if made is None:

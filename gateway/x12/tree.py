@@ -190,10 +190,13 @@ def _components(text: str, marks: Delimiters) -> tuple[str, ...]:
 
 def segment(tag: str, *elements: str | tuple[str, ...]) -> Segment:
     """A segment from plain values: a tuple is a composite. Trailing empty elements are dropped."""
-    whole = [(each if isinstance(each, tuple) else (each,),) for each in elements]
-    while whole and not any(whole[-1][0]):
-        whole.pop()
-    return Segment(tag, tuple(whole))
+    values = list(elements)
+    while values and not any(values[-1]):
+        values.pop()
+    texts = [each for each in values if isinstance(each, str)]
+    if len(texts) == len(values):
+        return plain([tag, *texts])
+    return Segment(tag, tuple((each if isinstance(each, tuple) else (each,),) for each in values))
 
 
 class Loop:
