@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
@@ -16,6 +17,7 @@ from gateway.x12.tree import Delimiters, Segment, segment
 
 SOURCE = "X12.5, X12.6"
 CONTROL_NUMBER_LENGTH = 9
+HEADERS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -563,7 +565,9 @@ def wrap(
     return write(segments, header.delimiters)
 
 
+@lru_cache(maxsize=HEADERS_MAX)
 def _isa(header: InterchangeHeader) -> Segment:
+    """Sets that are tried one by one stand in the same interchange each time."""
     marks = header.delimiters
     if header.created is None:
         raise GatewayError("the interchange has no date", where="ISA09", fix="Give it the instant of its making")
@@ -601,6 +605,7 @@ def _isa(header: InterchangeHeader) -> Segment:
     return Segment("ISA", tuple(((value.ljust(width),),) for value, width in values))
 
 
+@lru_cache(maxsize=HEADERS_MAX)
 def _gs(group: GroupHeader) -> Segment:
     if group.created is None:
         raise GatewayError("the group has no date", where="GS04", fix="Give it the instant of its making")
