@@ -452,11 +452,8 @@ class Opener(Generic[P]):
         if not 4 <= len(number) <= CONTROL_NUMBER_LENGTH:
             what = "the set control number does not have four to nine characters"
             yield finding("x12.set.control_number", what, _ASK, st, 2, "7")
-        elif number in self._control_numbers:
-            what = "another set of this group has the same control number"
-            yield finding(
-                "x12.set.control_number_repeated", what, "Number the sets of a group differently", st, 2, "23"
-            )
+        elif self._is_repeated(number):
+            yield repeated_control_number(replace(place, segment=st.number, tag=st.tag, element=2, offset=st.offset))
         self._control_numbers.add(number)
         if se is None:
             what = "the set has no SE; it may have been cut short"
@@ -470,6 +467,10 @@ class Opener(Generic[P]):
             yield finding(
                 "x12.set.control_numbers", "SE02 differs from ST02", "Send the same number in both", se, 2, "3"
             )
+
+    def _is_repeated(self, number: str) -> bool:
+        """Whether a set before in this group had this control number."""
+        return number in self._control_numbers
 
     def _end_group(self, ge: Segment | None) -> Iterator[Part | P]:
         yield from self._end_set(None)
@@ -514,6 +515,15 @@ class Opener(Generic[P]):
 
 _ASK = "Ask the sender to mend it and send the file again"
 _AGAIN = "Fetch the file again, or ask the sender for all of it"
+
+
+def repeated_control_number(where: Position) -> Finding:
+    """The finding of a set whose number another one of its group had before."""
+    what = "another set of this group has the same control number"
+    fix = "Number the sets of a group differently"
+    return Finding(
+        rule="x12.set.control_number_repeated", what=what, fix=fix, where=where, source=SOURCE, codes={"IK502": "23"}
+    )
 
 
 def _number(text: str) -> int:
