@@ -6,8 +6,9 @@ from typing import Any
 
 from gateway.errors import GatewayError, Position
 from gateway.translate.reading import Reader
-from gateway.x12.tree import Loop
+from gateway.x12.tree import Delimiters, Loop
 
+EVERYWHERE = Position()
 Shared = tuple[Any, ...]
 
 
@@ -21,14 +22,19 @@ class Units:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._marks: Delimiters | None = None  # of the functions in hand
+        self._functions: dict[str, Any] = {}
         self._held: list[tuple[Loop, Shared]] = []  # of the groups around the last record, outermost first
 
-    def read(self, loop: Loop, around: Sequence[Loop], place: Position = Position()) -> Any:  # noqa: B008
+    def read(self, loop: Loop, around: Sequence[Loop], place: Position = EVERYWHERE) -> Any:
         """The record in ``loop``. ``around`` are the loops that it stands in, from the set's own inward; the part of
         them that comes before the loop must be whole. Raises GatewayError like ``Map.read``, and KeyError for a loop
         that no record of the map stands for."""
-        route = self._reader.routes[(*(each.id for each in around[1:]), loop.id)]
-        functions = self._reader.functions(loop)
+        route = self._reader.routes[(*[each.id for each in around[1:]], loop.id)]
+        marks = loop.segments[0].marks if loop.segments else None
+        if marks is None or marks is not self._marks:
+            self._marks, self._functions = marks, self._reader.functions(loop)
+        functions = self._functions
         try:
             if not route.groups:
                 return functions[route.unit](loop)
