@@ -40,6 +40,9 @@ class Numbering:
             what = f"the level is numbered wrongly; it is HL number {self._count} of its set"
             yield from self._wrong(segment, path, "number", what, f"Send HL01 as {self._count}", 1)
         keep = 0
+        asked = step.place.node.element_at(2)
+        if not parent and asked is not None and asked.usage == "R":
+            keep = len(self._open)  # The guide says that it is missing; the levels stay as they are.
         if parent:
             keep = next((at for at, each in enumerate(self._open, 1) if parent in (each.number, each.count)), 0)
             if keep:
