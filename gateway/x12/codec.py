@@ -12,7 +12,6 @@ the same result.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
 from gateway.x12.tree import STANDARD, Delimiters, Segment, sound_texts
@@ -92,14 +91,9 @@ class Batch:
         """The segments between two indices; ``number`` is the first one's ordinal in the set."""
         if self.back or self.binaries:
             return [self.segment(index, number + index - start) for index in range(start, stop)]
-        texts = self.texts[start:stop]
-        offsets = self.offsets[start:stop] if self.offsets is not None else self._offsets(start, texts)
-        return Segment.from_texts(texts, self.marks, number, offsets)
-
-    def _offsets(self, start: int, texts: list[str]) -> list[int]:
-        """Those of segments that follow each other."""
-        lengths = accumulate(map(len, texts), initial=self.offset(start) if texts else 0)
-        return [length + index * self.gap for index, length in enumerate(lengths)][: len(texts)]
+        return Segment.from_texts(
+            self.texts[start:stop], self.marks, number, lambda ordinal: self.offset(start + ordinal - number)
+        )
 
 
 class Reader:

@@ -1,6 +1,6 @@
 """The shapes a document takes once it is read: segments, and the loops that the guide finds them in."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 Repetitions = tuple[tuple[str, ...], ...]  # An element: its repetitions, each a tuple of components.
@@ -32,12 +32,12 @@ class Segment:
     empty where the segment was given by its elements.
     """
 
-    __slots__ = ("_elements", "marks", "number", "offset", "parts", "tag")
+    __slots__ = ("_elements", "_offset", "marks", "number", "parts", "tag")
 
     def __init__(self, tag: str, elements: tuple[Repetitions, ...] = (), number: int = 0, offset: int = -1) -> None:
         self.tag = tag
         self.number = number
-        self.offset = offset
+        self._offset: int | Callable[[int], int] = offset
         self._elements: tuple[Repetitions, ...] | None = elements
         self.parts: list[str] = []
         self.marks = STANDARD
@@ -49,27 +49,35 @@ class Segment:
         one.parts = parts = text.split(marks.element)
         one.tag = parts[0]
         one.number = number
-        one.offset = offset
+        one._offset = offset
         one._elements = None
         one.marks = marks
         return one
 
     @classmethod
     def from_texts(
-        cls, texts: Sequence[str], marks: Delimiters, number: int, offsets: Sequence[int]
+        cls, texts: Sequence[str], marks: Delimiters, number: int, offset_of: Callable[[int], int]
     ) -> "list[Segment]":
-        """Segments that follow each other in a set, from the first one's number on."""
-        element, made = marks.element, []
-        for ordinal, (text, offset) in enumerate(zip(texts, offsets, strict=True), number):
-            one = _new(cls)
+        """Segments that follow each other in a set, from the first one's number on. ``offset_of`` gives the offset of
+        the one with a number, once somebody asks."""
+        element, new, made = marks.element, _new, []
+        for text in texts:
+            one = new(cls)
             one.parts = parts = text.split(element)
             one.tag = parts[0]
-            one.number = ordinal
-            one.offset = offset
+            one.number = number
+            one._offset = offset_of
             one._elements = None
             one.marks = marks
             made.append(one)
+            number += 1
         return made
+
+    @property
+    def offset(self) -> int:
+        """The byte at which it starts, -1 if built."""
+        held = self._offset
+        return held if isinstance(held, int) else held(self.number)
 
     @property
     def elements(self) -> tuple[Repetitions, ...]:
@@ -140,7 +148,7 @@ def plain(parts: list[str]) -> Segment:
     one.parts = parts
     one.tag = parts[0]
     one.number = 0
-    one.offset = -1
+    one._offset = -1
     one._elements = None
     one.marks = UNDIVIDED
     return one
