@@ -14,8 +14,7 @@ from typing import Any
 
 NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 DIGITS_MAX = 15  # of a whole number that is read the short way
-KNOWN_MAX = 4096
-DIGITS_8 = re.compile(r"[0-9]{8}")
+KNOWN_MAX = 16_384
 MINUTES_AN_HOUR = 60
 
 
@@ -47,12 +46,11 @@ class Form:
         return text
 
     def understood(self, text: str) -> Any:
-        value = self.values.get(text)
-        if value is None:
-            value = self.read(text)
-            if len(self.values) >= KNOWN_MAX:
-                self.values.clear()
-            self.values[text] = value
+        """The value of a text that ``values`` does not hold; it will from now on."""
+        value = self.read(text)
+        if len(self.values) >= KNOWN_MAX:
+            self.values.clear()
+        self.values[text] = value
         return value
 
 
@@ -88,6 +86,11 @@ def cents_out(cents: int) -> str:
 
 
 def cents_in(text: str) -> int:
+    if len(text) <= DIGITS_MAX and text.isascii():
+        whole, _, part = text.removeprefix("-").partition(".")
+        if whole.isdecimal() and (part.isdecimal() or not part) and len(part) <= 2:
+            cents = int(whole + part.ljust(2, "0"))
+            return -cents if text[0] == "-" else cents
     return _whole(text, 100, "an amount in whole cents")
 
 
@@ -111,10 +114,10 @@ def date_out(day: date) -> str:
 
 
 def date_in(text: str) -> date:
-    if not DIGITS_8.fullmatch(text):
+    if len(text) != 8 or not (text.isdecimal() and text.isascii()):
         raise ValueError("it is not a date (CCYYMMDD)")
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        return date.fromisoformat(text)
     except ValueError:
         raise ValueError("it is not a day of the calendar") from None
 

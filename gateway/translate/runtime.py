@@ -42,13 +42,14 @@ def repeated(text: str, component: str, repetition: str) -> list[str]:
 
 
 def understood(
-    form: Form, text: str, marks: tuple[str, str], segment: Segment, loop: str, place: tuple[int, int, int]
+    form: Form, text: str, component: str, repetition: str, segment: Segment, loop: str, place: tuple[int, int, int]
 ) -> Any:
-    """The value of an element's text, None where its first component is empty. ``marks`` part components and
-    repetitions; ``place`` is element, component, repetition. Raises GatewayError for what is no such value."""
-    text = first(text, *marks)
-    if not text:
-        return None
+    """The value of an element's text that was not met before, None where its first component is empty. ``place`` is
+    element, component, repetition. Raises GatewayError for what is no such value."""
+    if component in text or repetition in text:
+        text = first(text, component, repetition)
+        if not text:
+            return None
     try:
         return form.understood(text)
     except ValueError as error:

@@ -197,7 +197,7 @@ class Tagged:
                 form = self._name(each.form, f"form_{each.form.name}")
                 where = f"({element}, {component}, {repetition})"
                 text.add(
-                    f"{value} = understood({form}, {held}, (c, r), segment, {self.spot.path!r}, {where})",
+                    f"{value} = understood({form}, {held}, c, r, segment, {self.spot.path!r}, {where})",
                 )
             if clean:
                 self._keep(each, value)

@@ -138,6 +138,9 @@ class Segment:
     def __hash__(self) -> int:
         return hash((self.tag, self.elements))
 
+    def __reduce__(self) -> tuple[type["Segment"], tuple[object, ...]]:
+        return Segment, (self.tag, self.elements, self.number, self.offset)
+
     def __repr__(self) -> str:
         return f"<Segment {self.tag} {self.number}>"
 
