@@ -27,6 +27,13 @@ app.add_typer(partner_app, name="partner")
 app.add_typer(db_app, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print JSON for programs, a line for each.")]
+Document = Annotated[Path, typer.Argument(help="An X12 file; - reads stdin.")]
+Ack = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--ack", help="Write the TA1 and 999 that answer the file here; - writes them to stdout."),
+]
+AckNumber = Annotated[int, typer.Option(min=1, max=999_999_999, help="The first control number of what --ack writes.")]
 Config = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time and shows it as optional.
     typer.Option("--config", "-c", help="The configuration file; else GATEWAY_CONFIG, else conf/gateway.toml."),
@@ -161,11 +168,32 @@ def jobs(
 
 
 @app.command()
-def explain(file: Annotated[Path, typer.Argument(help="An X12 file; - reads stdin.")], as_json: Json = False) -> None:
+def explain(file: Document, as_json: JsonLines = False, ack: Ack = None, ack_number: AckNumber = 1) -> None:
     """Say what stands in an X12 file, segment by segment in words, and what is wrong with it and how to mend it."""
+    from gateway.cli.documents import Answering
     from gateway.cli.explaining import explain_file
 
-    raise typer.Exit(explain_file(file, as_json=as_json))
+    answering = Answering(file=ack, control_number=ack_number)
+    raise typer.Exit(explain_file(file, as_json=as_json, answering=answering))
+
+
+@app.command()
+def validate(
+    file: Document,
+    as_json: JsonLines = False,
+    ack: Ack = None,
+    ack_number: AckNumber = 1,
+    processes: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="How many processes check it; else one for each processor where the file is large."),
+    ] = None,
+) -> None:
+    """Say what is wrong with an X12 file and how to mend it, a line for each finding, and nothing else."""
+    from gateway.cli.documents import Answering
+    from gateway.cli.validating import validate_file
+
+    answering = Answering(file=ack, control_number=ack_number)
+    raise typer.Exit(validate_file(file, as_json=as_json, answering=answering, processes=processes))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Cuts a file of X12 into pieces that can be read on their own: some whole sets of one group, or anything else.
 
-It reads as little as it can: an envelope up to the first ST of each group. From there it only looks for what would begin
-a set or end the group. So its pieces are guesses: whoever takes one must see whether it is what it should be.
+It reads as little as it can: an envelope up to the first ST of each group. From there it only looks for what would
+begin a set or end the group. So its pieces are guesses: whoever takes one must see whether it is what it should be.
 """
 
 from collections.abc import Iterator

@@ -58,10 +58,15 @@ def explain(chunks: Iterable[bytes]) -> Iterator[Line]:
                 yield from pinned.line(part)
     except GatewayError as error:
         yield from pinned.rest()
-        unreadable = Finding(rule="x12.document.unreadable", what=error.what, fix=error.fix, where=error.where, snip=1)
-        yield Line(number=_number(unreadable), tag="", findings=(unreadable,))
+        last = unreadable(error)
+        yield Line(number=_number(last), tag="", findings=(last,))
         return
     yield from pinned.rest()
+
+
+def unreadable(error: GatewayError) -> Finding:
+    """The finding that a document cannot be read further."""
+    return Finding(rule="x12.document.unreadable", what=error.what, fix=error.fix, where=error.where, snip=1)
 
 
 class _Pinned:

@@ -85,7 +85,7 @@ def check(
     with file:
         size = fstat(file.fileno()).st_size
         if processes < 2 or size <= piece:
-            yield from check_chunks(_chunks(file, 0, None), begin)
+            yield from check_chunks(iter(lambda: file.read(AT_ONCE), b""), begin)
         elif pool is not None:
             yield from _joined(path, file, processes, begin, pool, piece)
         else:
@@ -176,13 +176,12 @@ def _identity(file: BinaryIO) -> tuple[int, int, int]:
     return told.st_dev, told.st_ino, told.st_size
 
 
-def _chunks(file: BinaryIO, start: int, stop: int | None) -> Iterator[bytes]:
-    """The bytes between two offsets, or to the end, cut where the reader would cut the whole file: findings of one
-    stretch are told in an order that hangs on it."""
+def _chunks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes between two offsets, cut where the reader would cut the whole file: findings of one stretch are told
+    in an order that hangs on it."""
     file.seek(start)
-    while stop is None or start < stop:
-        length = AT_ONCE - start % AT_ONCE
-        chunk = file.read(length if stop is None else min(length, stop - start))
+    while start < stop:
+        chunk = file.read(min(AT_ONCE - start % AT_ONCE, stop - start))
         if not chunk:
             return
         start += len(chunk)
