@@ -37,6 +37,7 @@ _ODD = {
     "indented": "there are blanks before a segment",
     "folded": "there is a line break inside of a segment; it was read as if it were not there",
     "trailing_separator": "a segment ends in an element separator",
+    "binary_length": "a binary segment does not say how long its data is; it was read to the next terminator",
     "unterminated": "the last segment has no terminator",
     "isa_length": "ISA does not have 106 characters",
     "isa_component": "ISA16 names no component separator",
@@ -59,7 +60,7 @@ class Batch:
     start: int = 0  # offset of the first, where they follow each other by ``gap``
     gap: int = 1
     offsets: list[int] | None = None
-    binaries: dict[int, Segment] = field(default_factory=dict)
+    binaries: dict[int, Segment] = field(default_factory=dict)  # whose values the text does not give, binary or not
     odd: dict[int, list[tuple[str, int]]] = field(default_factory=dict)  # kind, offset
     _reached: tuple[int, int] = (0, 0)  # an index, and the length of all before it
 
@@ -106,6 +107,9 @@ class Reader:
 
     def __init__(self) -> None:
         self._pending = b""
+        self._later: list[bytes] = []  # what came behind the pending bytes, while too few have come to go on
+        self._came = 0  # the length of both
+        self._wanted = 0  # of both, before there is anything to read
         self._at = 0  # where in the pending bytes the next segment begins
         self._offset = 0  # where in the document that is
         self._marks: Delimiters | None = None
@@ -113,6 +117,7 @@ class Reader:
         self._interchange = ""
         self._ordinal = 0
         self._told: set[str] = set()
+        self._unparted = ""  # standard delimiters that are mere characters in this interchange
         self._early: list[tuple[str, int]] = []  # odd before the first ISA
         self._to_standard = b""
         self._there: dict[int, int] = {}  # from the document's delimiters to the standard ones
@@ -152,12 +157,17 @@ class Reader:
     def batches(self, chunk: bytes) -> Iterator[Batch]:
         """The segments that this chunk completes, many at once. Take them all before the next chunk is fed."""
         for start in range(0, len(chunk), AT_ONCE):
-            self._pending = self._pending[self._at :] + chunk[start : start + AT_ONCE]
-            self._at = 0
-            yield from self._read(last=False)
+            piece = chunk[start : start + AT_ONCE]
+            self._later.append(piece)
+            self._came += len(piece)
+            if self._came >= self._wanted:
+                self._gather()
+                yield from self._read(last=False)
+                self._came = len(self._pending) - self._at
 
     def close_batches(self) -> Iterator[Batch]:
         """What is left at the end of the document, as ``close`` says."""
+        self._gather()
         yield from self._read(last=True)
         left = self._pending[self._at :]
         rest = left.strip(_FILLERS)
@@ -181,6 +191,11 @@ class Reader:
         self._advance(len(left))
         yield batch
 
+    def _gather(self) -> None:
+        self._pending = b"".join((self._pending[self._at :], *self._later))
+        self._later.clear()
+        self._at = self._wanted = 0
+
     def _read(self, *, last: bool) -> Iterator[Batch]:
         while True:
             if self._marks is None and not self._open(last=last):
@@ -190,7 +205,7 @@ class Reader:
             mark = marks.terminator.encode()
             end = self._pending.rfind(mark, self._at) + 1
             if not end:
-                self._check_length(len(self._pending) - self._at)
+                self._check_length(len(self._pending) - self._at - self._wait_for_binary(marks))
                 return
             if not self._ordinal:
                 end = self._pending.find(mark, self._at) + 1
@@ -288,6 +303,8 @@ class Reader:
         between = "~" + marks.line_end
         if "*~" in text or between + between in text or between + " " in text or text[:1] in (" ", "~"):
             return None
+        if self._unparted and any(each in text for each in self._unparted):
+            return None
         texts = text.split(between)
         if missing_end:
             texts[-1] = texts[-1][:-1]
@@ -319,7 +336,11 @@ class Reader:
             text = text.rstrip(marks.element)
         assert batch.offsets is not None, "what is read piece by piece has an offset for each"
         batch.offsets.append(offset)
-        batch.texts.append(text.translate(self._there) if self._there else text)
+        shown = text.translate(self._there) if self._there else text
+        if self._ordinal and self._unparted and any(each in shown for each in self._unparted):
+            batch.binaries[index] = Segment.from_text(text, marks)
+            shown += "*"  # It has a character that would part it; so it is never certainly valid.
+        batch.texts.append(shown)
         self._ordinal += 1
 
     def _check_isa(self, text: str, marks: Delimiters, batch: Batch) -> None:
@@ -358,25 +379,14 @@ class Reader:
 
     def _read_binary(self, marks: Delimiters, *, last: bool) -> Batch | None:
         """A BIN or BDS, by its counted length; None while it is not whole. One without a sound count ends at the next
-        terminator, and its guide says what is wrong with it."""
-        separator, mark = marks.element.encode(), marks.terminator.encode()
-        begin = self._at + len(self._pending[self._at :]) - len(self._pending[self._at :].lstrip(_FILLERS))
-        counter = _BINARY[self._pending[begin : begin + 3]]
-        at = begin
-        for _ in range(counter + 1):
-            at = self._pending.find(separator, at + 1, begin + 64)
-            if at < 0:
-                break
-        whole = self._pending[begin : at if at >= 0 else begin + 64]
-        parts = whole.split(separator)
-        length = int(parts[counter]) if at >= 0 and re.fullmatch(b"[0-9]{1,15}", parts[counter]) else -1
+        terminator, and is told."""
+        mark = marks.terminator.encode()
+        begin, at, parts, length = self._binary_head(marks)
         batch = Batch([], marks, self._ordinal + 1, self._back, offsets=[])
-        if length > BINARY_LENGTH_MAX:
-            fix = "Ask the sender to send smaller attachments"
-            raise self._malformed(f"a binary segment is longer than {BINARY_LENGTH_MAX} bytes", fix)
         stop = at + 1 + length
         if length < 0 or (len(self._pending) > stop and self._pending[stop : stop + 1] != mark):
             stop = self._pending.index(mark, begin)
+            self._odd("binary_length", batch, 0, self._offset + begin - self._at)
             self._take(self._pending[self._at : stop], marks, batch)
         elif len(self._pending) <= stop:
             if last:
@@ -385,6 +395,7 @@ class Reader:
                     "Fetch the file again; the transfer was cut short",
                     tag=self._pending[begin : begin + 3].decode(),
                 )
+            self._wanted = stop + 1 - self._at
             return None
         else:
             data = self._pending[at + 1 : stop].decode("latin-1")
@@ -396,6 +407,35 @@ class Reader:
             self._ordinal += 1
         self._advance(stop + 1 - self._at)
         return batch
+
+    def _binary_head(self, marks: Delimiters) -> tuple[int, int, list[bytes], int]:
+        """Of a BIN or BDS that the pending bytes begin with: where it begins, where the separator before its data is,
+        what stands before that, and how long it says its data is; -1 where it says no number."""
+        separator = marks.element.encode()
+        begin = self._at + len(self._pending[self._at :]) - len(self._pending[self._at :].lstrip(_FILLERS))
+        counter = _BINARY[self._pending[begin : begin + 3]]
+        at = begin
+        for _ in range(counter + 1):
+            at = self._pending.find(separator, at + 1, begin + 64)
+            if at < 0:
+                break
+        parts = self._pending[begin : at if at >= 0 else begin + 64].split(separator)
+        length = int(parts[counter]) if at >= 0 and re.fullmatch(b"[0-9]{1,15}", parts[counter]) else -1
+        if length > BINARY_LENGTH_MAX:
+            fix = "Ask the sender to send smaller attachments"
+            raise self._malformed(f"a binary segment is longer than {BINARY_LENGTH_MAX} bytes", fix)
+        return begin, at, parts, length
+
+    def _wait_for_binary(self, marks: Delimiters) -> int:
+        """How much of what is pending, which holds no terminator, a BIN or BDS explains by its counted length."""
+        head = self._pending[self._at : self._at + 64].lstrip(_FILLERS)
+        if head[:3] not in _BINARY or head[3:4] != marks.element.encode() or not self._ordinal:
+            return 0
+        _, at, _, length = self._binary_head(marks)
+        if length < 0:
+            return 0
+        self._wanted = at + 1 + length + 1 - self._at
+        return self._wanted
 
     def _open(self, *, last: bool) -> bool:
         """Skips what may stand before an ISA and learns its delimiters; False while more bytes are needed."""
@@ -434,6 +474,11 @@ class Reader:
         displaced = [each for each in there.values() if each not in {ord(own) for own, _ in pairs}]
         vacant = [each for each in there if each not in set(there.values())]
         there.update(zip(sorted(displaced), sorted(vacant), strict=True))
+        self._unparted = "".join(
+            standard
+            for mark, standard in ((marks.component, STANDARD.component), (marks.repetition, STANDARD.repetition))
+            if not mark
+        )
         self._there, self._back = there, {new: old for old, new in there.items()}
         self._to_standard = bytes(there.get(each, each) for each in range(256)) if there else b""
 

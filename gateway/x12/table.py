@@ -269,7 +269,7 @@ class Compiled:
             if level == pops and found is not None:
                 until = (found.opened[0] if found.opened else found.place.node).position
             for child in loop.children:
-                if child.usage == "R" and position <= child.position < until and not self._is_edge(child):
+                if child.usage == "R" and position <= child.position < until and not _is_there(child, loop):
                     if self._counters[id(child)] == NONE and child.position == position:
                         continue  # The walk stands on it.
                     if isinstance(child, LoopNode):
@@ -279,9 +279,6 @@ class Compiled:
             if level == pops:
                 return
             position = loop.position
-
-    def _is_edge(self, node: LoopNode | SegmentNode) -> bool:
-        return isinstance(node, SegmentNode) and node.tag in ("ST", "SE")
 
 
 class _Cut:
@@ -293,6 +290,11 @@ class _Cut:
     def __call__(self, text: str) -> tuple[str, ...]:
         parts = text.split("*")
         return tuple(parts[each] if each < len(parts) else "" for each in self._elements)
+
+
+def _is_there(child: LoopNode | SegmentNode, loop: LoopNode) -> bool:
+    """The segment that begins an open loop, and SE, of which the envelope speaks."""
+    return isinstance(child, SegmentNode) and (child is loop.children[0] or child.tag == "SE")
 
 
 def _openings(loop: LoopNode) -> Iterator[LoopNode]:
