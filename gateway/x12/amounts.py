@@ -6,6 +6,7 @@ its own, so what it belongs to is not judged: such a sum is not a number either,
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from math import isnan, nan
 
 from gateway.x12.balance import BalanceFault, cents, charge_fault, claim_fault, line_fault, total_fault, unjudged_total
@@ -56,7 +57,9 @@ class RemittanceAmounts:
             try:
                 if tag == "CAS":
                     parts = text.split("*")
-                    adjusted = known[parts[3]] if len(parts) < 7 else sum(map(known.__getitem__, parts[3::3]))
+                    adjusted = known[parts[3]] if len(parts) < 6 else sum(map(known.__getitem__, parts[3:19:3]))
+                    if isnan(adjusted) or len(parts) % 3 == 0:  # It may end in a reason.
+                        adjusted = _given(known, parts[2:19:3], parts[3:19:3])
                     claim -= adjusted
                     if in_line:
                         line -= adjusted
@@ -77,7 +80,8 @@ class RemittanceAmounts:
                 elif tag == "BPR":
                     self._payment_at = one
                 else:
-                    self._total -= sum(map(known.__getitem__, text.split("*")[4::2]))
+                    parts = text.split("*")
+                    self._total -= _given(known, parts[3:15:2], parts[4:15:2])
             except IndexError:  # An amount is missing, and the guide says so.
                 if tag == "CAS":
                     claim = line = nan
@@ -141,6 +145,17 @@ class ClaimAmounts:
     def _over(self, left: Sum) -> Iterator[Wrong]:
         if not isnan(left) and self._claim_at is not None:
             yield _wrong(self._claim_at, charge_fault(Segment("CLM"), int(left)))
+
+
+def _given(known: _Cents, reasons: list[str], amounts: list[str]) -> Sum:
+    """The sum of the amounts that are there or should be: the first, and any behind a reason."""
+    if not amounts:
+        return nan
+    return sum(
+        known[amount]
+        for at, (reason, amount) in enumerate(zip_longest(reasons, amounts, fillvalue=""))
+        if amount or reason or not at
+    )
 
 
 Amounts = RemittanceAmounts | ClaimAmounts

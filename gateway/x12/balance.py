@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gateway.errors import Severity
 from gateway.x12.tree import Loop, Segment
 
+AMOUNT_LENGTH_MAX = 20  # characters: 18 digits, a sign and a point (X12 data element 782)
 _AMOUNT = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 _CAS_AMOUNTS = (3, 6, 9, 12, 15, 18)
 _PLB_AMOUNTS = (4, 6, 8, 10, 12, 14)
@@ -42,7 +43,9 @@ class BalanceFault:
 
 
 def cents(text: str) -> int | None:
-    """A decimal of X12 in cents, exactly; None where it is no number or goes finer than a cent."""
+    """A decimal of X12 in cents, exactly; None where it is no number, goes finer than a cent or is longer than any."""
+    if len(text) > AMOUNT_LENGTH_MAX:
+        return None
     if text[-3:-2] == ".":
         digits = text.replace(".", "", 1)
         if digits.isdigit() and digits.isascii():
@@ -75,8 +78,13 @@ def difference(charge: str, paid: str, adjustments: Iterable[str]) -> int | None
 
 def adjustments(loop: Loop) -> list[str]:
     """The amounts of a loop's own CAS, up to six each, as they stand."""
-    cas = [one for one in loop.segments if one.tag == "CAS"]
-    return [text for one in cas for element in _CAS_AMOUNTS if (text := one.at(element))]
+    return [text for one in loop.segments if one.tag == "CAS" for text in _given(one, _CAS_AMOUNTS)]
+
+
+def _given(one: Segment, elements: tuple[int, ...]) -> list[str]:
+    """The amounts at these elements that are there or should be: the first, and any behind a reason."""
+    first = elements[0]
+    return [one.at(each) for each in elements if one.at(each) or each == first or any(one.composite(each - 1))]
 
 
 class RemittanceBalance:
@@ -137,9 +145,8 @@ def check_remittance_total(bpr: Segment, claims: Iterable[Segment], plbs: Iterab
     for clp in claims:
         balance.claim(clp.at(_CLP_CHARGE), clp.at(_CLP_PAID), ())
     for plb in plbs:
-        for element in _PLB_AMOUNTS:
-            if text := plb.at(element):
-                balance.provider_adjustment(text)
+        for text in _given(plb, _PLB_AMOUNTS):
+            balance.provider_adjustment(text)
     out = balance.total(bpr.at(_BPR_TOTAL))
     if out is None:
         yield unjudged_total(bpr)
