@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.installed
 
-.PHONY: demo test lint crash clean
+.PHONY: demo test lint crash fuzz clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,11 @@ lint: $(READY)
 # The crash test at full size: 50 kills, 200 authorizations and 200 claims, on SQLite and on PostgreSQL.
 crash: $(READY)
 	$(VENV)/bin/pytest -n 0 -m full tests/test_crash.py
+
+# The X12 engine against pyx12 on 20,000 spoiled documents, and against arbitrary bytes for ten minutes.
+fuzz: $(READY)
+	$(VENV)/bin/pytest -n 0 -m full tests/test_differential.py
+	$(VENV)/bin/python tests/x12_fuzz.py --minutes 10
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
