@@ -88,7 +88,21 @@ EXAMPLES: dict[str, tuple[str, int, Edit, set[str]]] = {
         instead("HL*2*1*22", "HL*2*9*22*0"),
         {"+ 12 HL02 IK403 7", "- 12 HL IK304 HL2", "- 34 HL IK304 HL2"},
     ),
-    "level_named_wrongly": ("837p", 0, instead("HL*2*1*22", "HL*2**22*0"), {"+ 34 HL02 IK403 7", "+ 6 HL04 IK403 7"}),
+    "level_named_wrongly": (
+        "837p",
+        0,
+        behind("HL*1*", "HL*1**20*1"),
+        {
+            "+ 13 HL01 IK403 7",
+            "+ 35 HL01 IK403 7",
+            "+ 7 HL IK304 3",
+            "+ 7 HL01 IK403 7",
+            "+ 7 NM1 IK304 3",
+            "- 13 HL IK304 HL1",
+            "- 35 HL IK304 HL1",
+            "- 7 HL IK304 HL1",
+        },
+    ),
     "not_used": ("837p", 0, instead("REF*G1", "REF*G1*CERT1*TEXT"), {"+ 21 REF03 IK403 I10", "- 21 REF03 IK403 10"}),
     "parts_of_simple": ("837p", 0, instead("REF*G1", "REF*G1*CE:RT"), {"+ 21 REF02 IK403 13", "- 21 REF02 IK403 6"}),
     "together": (

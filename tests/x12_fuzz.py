@@ -199,7 +199,7 @@ def _hung(_signal: int, _frame: FrameType | None) -> None:
 
 
 def run(*, seed: int, inputs: int = sys.maxsize, seconds: float = float("inf")) -> Told:
-    """Goes on until one of the limits; raises LawBroken. The first half of a long run fills the tables of the guides; in
+    """Goes on until a limit; raises LawBroken. The first half of a long run fills the tables of the guides; in
     the second memory must not grow any more.
     """
     chance, told, pool = random.Random(seed), Told(), seeds()

@@ -115,7 +115,7 @@ def _parent_again(difference: Difference) -> Iterator[Fault]:
 @reason(
     "level_named_wrongly",
     "both",
-    "below a level with a wrong number: we look for parents by the number, pyx12 by the count",
+    "a parent may be named by the number that it says of itself; pyx12 takes the count alone",
 )
 def _level_named_wrongly(difference: Difference) -> Iterator[Fault]:
     wrong = {each for each in difference.told if each.code == "IK304 HL1"}
