@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 WAIT_S = 110
+UNTOUCHED = "demo-untouched"  # A copy that nobody opens, so that a test can copy it while others look at the demo.
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class Played:
     folder: Path
     shown: dict[str, Any]
     said: str
+
+    @property
+    def untouched(self) -> Path:
+        """What to copy from."""
+        return self.folder.with_name(UNTOUCHED)
 
     @property
     def config(self) -> str:
@@ -49,6 +56,7 @@ def _play(folder: Path, done: Path) -> None:
     command = [sys.executable, "-m", "gateway", "demo", "--json", "--keep", str(folder)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=WAIT_S)
+    shutil.copytree(folder, folder.with_name(UNTOUCHED))
     partial = done.with_suffix(".part")
     partial.write_text(json.dumps({"code": ended.returncode, "out": ended.stdout, "err": ended.stderr}))
     partial.rename(done)

@@ -145,7 +145,7 @@ def test_a_usage_error_is_told_in_words(arguments: list[str], capsys: pytest.Cap
 def copied(played: Played, tmp_path: Path) -> Path:
     """The configuration of a copy of the demo's folder, to be changed."""
     for name in ("conf", "trading_partners", "var"):
-        shutil.copytree(played.folder / name, tmp_path / name)
+        shutil.copytree(played.untouched / name, tmp_path / name)
     return tmp_path / "conf" / "gateway.toml"
 
 

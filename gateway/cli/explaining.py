@@ -40,7 +40,8 @@ def _words(line: Line) -> Iterator[str]:
         loop = f"  [{line.loop}]" if line.loop else ""
         yield f"{line.number:>5}  {line.tag:<3}  {line.name}{loop}"
         for value in line.values:
-            yield f"              {value.reference:<9} {value.text}  {value.name}".rstrip()
+            named = ": ".join(filter(None, (value.name, value.meaning)))
+            yield f"              {value.reference:<9} {value.text}  {named}".rstrip()
     for said in line.meaning:
         yield f"   ->  {said}"
     for each in line.findings:

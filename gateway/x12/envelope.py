@@ -345,7 +345,7 @@ class Opener(Generic[P]):
         where = self._at(one, element)
         known = {name: code for name, code in codes.items() if code}
         return Finding(
-            rule=rule, what=what, fix=fix, where=where, severity=severity, source=SOURCE, codes=known or None
+            rule=rule, what=what, fix=fix, where=where, severity=severity, source=SOURCE, codes=known or None, snip=1
         )
 
     def _isa(self, isa: Segment, delimiters: Delimiters) -> Iterator[Part]:
@@ -447,7 +447,7 @@ class Opener(Generic[P]):
 
         def finding(rule: str, what: str, fix: str, at: Segment, element: int, code: str) -> Finding:
             where = replace(place, segment=at.number, tag=at.tag, element=element, offset=at.offset)
-            return Finding(rule=rule, what=what, fix=fix, where=where, source=SOURCE, codes={"IK502": code})
+            return Finding(rule=rule, what=what, fix=fix, where=where, source=SOURCE, codes={"IK502": code}, snip=1)
 
         if not 4 <= len(number) <= CONTROL_NUMBER_LENGTH:
             what = "the set control number does not have four to nine characters"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.errors import Finding, GatewayError, Position
-from gateway.x12 import guide, meaning
+from gateway.x12 import codes, guide, meaning, places
 from gateway.x12.codec import Batch
 from gateway.x12.envelope import SetHeader, open_document
 from gateway.x12.guide import SegmentGuide
@@ -19,11 +19,13 @@ from gateway.x12.validate import Growing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """One value: ``reference`` is the standard's name of its place, such as CLM05-01, ``name`` the guide's words."""
+    """One value: ``reference`` is the standard's name of its place, such as CLM05-01, ``name`` the guide's words;
+    ``meaning`` is what a code stands for, in our own words, "" where no list of ours says it."""
 
     reference: str
     name: str
     text: str
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,13 +181,13 @@ def _line(
         loop_name=names.loop_name if names else "",
         name=names.name if names else "",
         guide=guide_name,
-        values=tuple(_values(one, names)),
+        values=tuple(_values(one, names, guide_name)),
         findings=findings,
         meaning=said,
     )
 
 
-def _values(one: Segment, names: SegmentGuide | None) -> Iterator[Value]:
+def _values(one: Segment, names: SegmentGuide | None, guide_name: str) -> Iterator[Value]:
     known = names.elements if names else ()
     for ordinal, repetitions in enumerate(one.elements, 1):
         element = known[ordinal - 1] if ordinal <= len(known) else None
@@ -198,7 +200,18 @@ def _values(one: Segment, names: SegmentGuide | None) -> Iterator[Value]:
                 if parted and element and count <= len(element.components):
                     name = element.components[count - 1]
                 place = Position(tag=one.tag, element=ordinal, component=count if parted else 0)
-                yield Value(reference=place.reference, name=name, text=text)
+                lists = {place.reference.lower(), *_lists(guide_name, names, one, place)}
+                stands_for = next(filter(None, (codes.meaning(each, text) for each in lists)), "")
+                yield Value(reference=place.reference, name=name, text=text, meaning=stands_for)
+
+
+def _lists(guide_name: str, names: SegmentGuide | None, one: Segment, place: Position) -> Iterator[str]:
+    """The code lists that hold at a place of a segment."""
+    for each in places.load(guide_name) if names else ():
+        if each.list and each.fits(names.loop if names else "", one.tag):
+            here = (each.element, each.component) == (place.element, place.component)
+            if here and all(one.at(element, component or 1) in known for element, component, known in each.when):
+                yield each.list
 
 
 def _number(finding: Finding) -> int:
