@@ -1,225 +1,249 @@
-"""``validate``, and what it shares with ``explain``: lines, summary, exit codes, ``--ack``, progress, a closed pipe.
+"""Three ways to take a document in agree: as whole sets, as a stream of units, as findings alone, at any chunk size.
 
-The expected lines stand beside each document of ``fixtures/validate``, as ``.txt``; what ``gateway validate`` prints
-there, first to stdout and then to stderr, is what they are made of.
+Documents are those of the fixtures, made-up files of each kind, and all of these with slips in bytes and segments.
 """
 
-import io
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
+import random
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-from x12_files import Form, write_file
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+from x12_files import Form, interchange
 
-from gateway.cli import run
-from gateway.cli.documents import Answering
-from gateway.cli.explaining import explain_file
-from gateway.cli.output import Bar
-from gateway.cli.validating import ALIKE_MAX, validate_file
-from gateway.x12.envelope import InterchangeHeader
-from gateway.x12.validate import examine
+from gateway.errors import Finding, MalformedInterchange, Position
+from gateway.x12.balance import check_claim, check_remittance
+from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment
+from gateway.x12.explain import explain
+from gateway.x12.guide import UNITS
+from gateway.x12.tree import Loop
+from gateway.x12.validate import Examined, SetEnd, Unit, check, examine, stream
 
-FIXTURES = Path(__file__).with_name("fixtures")
-CASES = sorted((FIXTURES / "validate").glob("*.edi"))
-ANSWER = FIXTURES / "golden" / "999.edi"
-
-
-def _noon() -> datetime:
-    return datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
+FIXTURES = sorted((Path(__file__).parent / "fixtures").rglob("*.edi"))
+KINDS = ("837p", "835", "277ca", "999")
+SITUATIONS = 4  # SNIP type
 
 
-def _clean(path: Path) -> Path:
-    write_file("837p", path, 2_000, Form(claims_per_set=2))
-    return path
+@cache
+def _made(kind: str, size: int = 6000, per_set: int = 4) -> bytes:
+    return "".join(interchange(kind, size, Form(claims_per_set=per_set, seed=7))).encode()
 
 
-def _stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+def _documents() -> list[bytes]:
+    return [*(each.read_bytes() for each in FIXTURES), *(_made(kind) for kind in KINDS)]
 
 
-@pytest.mark.parametrize("edi", CASES, ids=lambda path: path.stem)
-def test_each_finding_is_a_line(edi: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["validate", str(edi)]) == 1
-    shown = capsys.readouterr()
-    assert shown.out + shown.err == edi.with_suffix(".txt").read_text()
+def _chunks(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
 
 
-@pytest.mark.parametrize("edi", CASES, ids=lambda path: path.stem)
-def test_explain_pins_the_same_findings_to_their_segments(edi: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["explain", str(edi), "--json"]) == 1
-    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
-    pinned = [each for line in lines for each in line.get("findings", [])]
-    assert run(["validate", str(edi), "--json"]) == 1
-    told = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
-    assert sorted(map(json.dumps, told)) == sorted(map(json.dumps, pinned))
+def _slipped(data: bytes, chance: random.Random) -> bytes:
+    """A document with one to three slips, in segments or in bytes."""
+    for _ in range(chance.randint(1, 3)):
+        mark = b"\n" if data.count(b"~") < 3 else b"~"
+        segments = data.split(mark)
+        at, other = chance.randrange(len(segments)), chance.randrange(len(segments))
+        match chance.randrange(7):
+            case 0:
+                del segments[at]
+            case 1:
+                segments.insert(at, segments[other])
+            case 2:
+                segments[at], segments[other] = segments[other], segments[at]
+            case 3 | 4 | 5:
+                parts = segments[at].split(b"*")
+                put = (b"", b"0", b"1", b"ZZ", b"99999", b"1.5", b"19000101", b"A^B", b":", b"x\xe9", b"97110:GP")
+                parts[chance.randrange(len(parts))] = chance.choice(put)
+                segments[at] = b"*".join(parts)
+            case _:
+                place = chance.randrange(len(segments[at]) + 1)
+                put = (b"", b" ", b"\n", b"*", b"~", b"\xff")
+                segments[at] = segments[at][:place] + chance.choice(put) + segments[at][place + 1 :]
+        data = mark.join(segments)
+    return data
 
 
-def test_a_file_and_stdin_are_told_alike(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for edi in CASES:
-        for command in ("validate", "explain"):
-            code = run([command, str(edi)])
-            from_file = capsys.readouterr()
-            _stdin(monkeypatch, edi.read_bytes())
-            assert run([command, "-"]) == code
-            assert capsys.readouterr() == from_file
+class _Said:
+    """All that one of the three ways says of a document."""
+
+    def __init__(self, parts: Iterable[object]) -> None:
+        self.found: list[Finding] = []
+        self.units: list[tuple[int, Loop]] = []
+        self.sets: list[tuple[str, str, str, int]] = []
+        self.blocked: list[bool] = []
+        self.others: list[object] = []
+        self.error = ""
+        try:
+            for each in parts:
+                self._take(each)
+        except MalformedInterchange as error:
+            self.error = str(error)
+
+    def _take(self, part: object) -> None:
+        if isinstance(part, Finding):
+            self.found.append(part)
+        elif isinstance(part, Examined):
+            self.found += part.findings
+            wanted = UNITS.get(part.set.type, "")
+            units = [each for each in part.root.walk() if each.id == wanted] if part.root else []
+            self.units += [(len(self.sets), each) for each in units]
+            self.sets.append((part.set.type, part.set.control_number, part.guide, len(part.set.segments)))
+            self.blocked.append(any(each.severity == "block" for each in part.findings))
+        elif isinstance(part, Unit):
+            self.units.append((len(self.sets), part.loop))
+        elif isinstance(part, SetEnd):
+            self.sets.append((part.set.type, part.set.control_number, part.guide, part.length))
+            self.blocked.append(part.blocked)
+        else:
+            assert isinstance(part, InterchangeHeader | TechnicalAcknowledgment)
+            self.others.append(part)
 
 
-def test_a_clean_file_has_no_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clean = _clean(tmp_path / "clean.edi")
-    assert run(["validate", str(clean)]) == 0
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.endswith(" segments in 1 set, no findings\n")
+def _sorted(findings: Iterable[Finding]) -> list[str]:
+    return sorted(map(repr, findings))
 
 
-def test_no_file_is_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["validate", str(tmp_path / "missing.edi")]) == 2
-    assert "Check name and rights" in capsys.readouterr().err
+def _as_lists(loop: Loop) -> object:
+    """A loop with all that its segments say of themselves."""
+    own = [(each.tag, each.elements, each.number, each.offset) for each in loop.segments]
+    return loop.id, own, [_as_lists(each) for each in loop.loops]
 
 
-def test_what_is_no_x12_is_one_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file.edi").write_bytes(b"this is no interchange")
-    assert run(["validate", str(tmp_path / "file.edi"), "--json"]) == 1
-    (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["rule"] == "x12.document.unreadable"
+def _agree(data: bytes, chunk: int) -> None:
+    whole, streamed, checked = (_Said(way(_chunks(data, chunk))) for way in (examine, stream, check))
+    assert whole.error == streamed.error == checked.error
+    assert whole.others == streamed.others == checked.others
+    assert whole.sets == streamed.sets == checked.sets
+    assert _sorted(whole.found) == _sorted(streamed.found)
+    assert _sorted(each for each in whole.found if each.snip != SITUATIONS) == _sorted(checked.found)
+    assert [(at, _as_lists(each)) for at, each in whole.units] == [(at, _as_lists(each)) for at, each in streamed.units]
+    assert whole.blocked == streamed.blocked
+    at_once = _Said(examine([data]))
+    assert [repr(each) for each in at_once.found] == [repr(each) for each in whole.found]
 
 
-def test_people_see_some_of_many_alike_and_programs_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "file.edi"
-    write_file("837p", path, 100_000)
-    lines = path.read_text().count("\nSV1*")
-    path.write_text(path.read_text().replace("*UN*", "*XX*"))
-    assert run(["validate", str(path)]) == 1
-    shown = capsys.readouterr()
-    assert len(shown.out.splitlines()) == ALIKE_MAX + 1
-    assert shown.out.splitlines()[-1].startswith(f"SV103: {lines - ALIKE_MAX:,} more of x12.element.code")
-    assert f"{lines:,} findings" in shown.err
-    assert run(["validate", "--json", str(path)]) == 1
-    assert len(capsys.readouterr().out.splitlines()) == lines
+@pytest.mark.parametrize("data", _documents(), ids=lambda data: f"{len(data)} bytes")
+def test_the_three_ways_agree(data: bytes) -> None:
+    for chunk in (1 << 16, 97):
+        _agree(data, chunk)
 
 
-def test_several_processes_tell_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "file.edi"
-    write_file("837p", path, 1_200_000, Form(claims_per_set=50))
-    path.write_text(path.read_text().replace("*SL*", "*XX*").replace("SE*", "SE*1", 3))
-    told = []
-    for processes in ("1", "2"):
-        assert run(["validate", "--json", "--processes", processes, str(path)]) == 1
-        told.append(capsys.readouterr())
-    assert told[0] == told[1]
-    assert told[0].out.count("\n") >= 3
+@pytest.mark.parametrize("number", range(60))
+def test_the_three_ways_agree_on_slips(number: int) -> None:
+    chance = random.Random(number)
+    documents = _documents()
+    for _ in range(3):
+        _agree(_slipped(chance.choice(documents), chance), chance.choice((1 << 16, 1000, 61, 7)))
 
 
-# --- --ack -----------------------------------------------------------------------------------------------------------
+@pytest.mark.full
+@pytest.mark.parametrize("number", range(1000, 1600))
+def test_the_three_ways_agree_on_many_slips(number: int) -> None:
+    chance = random.Random(number)
+    _agree(_slipped(chance.choice(_documents()), chance), chance.choice((1 << 16, 1000, 61, 1)))
 
 
-@pytest.mark.parametrize("command", [explain_file, validate_file])
-@pytest.mark.parametrize("by_stdin", [False, True])
-def test_the_acknowledgment_is_written_from_files_and_streams(
-    command: Callable[..., int], by_stdin: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    edi, ack = FIXTURES / "validate" / "claims.edi", tmp_path / "ack.edi"
-    _stdin(monkeypatch, edi.read_bytes())
-    answering = Answering(file=ack, control_number=7, now=_noon)
-    assert command(Path("-") if by_stdin else edi, as_json=False, answering=answering) == 1
-    (header,) = (each for each in examine([ack.read_bytes()]) if isinstance(each, InterchangeHeader))
-    assert (header.receiver, header.control_number) == ("EXAMPLEBILLER", "000000007")
-    assert header.created == _noon().replace(tzinfo=None)
-    text = ack.read_text()
-    assert "~TA1*000000001*260310*1730*R*021~" in text
-    assert run(["validate", str(ack)]) == 0
+@pytest.mark.parametrize("number", range(20))
+def test_what_does_not_add_up_is_what_whole_loops_say(number: int) -> None:
+    """Amounts of real sets, by the way of tables and steps, against ``balance``."""
+    chance = random.Random(number)
+    kind = chance.choice(("837p", "835"))
+    segments = _made(kind).split(b"~")
+    for _ in range(4):
+        at = chance.choice([at for at, each in enumerate(segments) if each.strip()[:3] in _WITH_AMOUNTS])
+        parts = segments[at].split(b"*")
+        place = chance.choice([at for at, each in enumerate(parts) if each.replace(b".", b"").isdigit()] or [0])
+        parts[place] = chance.choice((b"1", b"0.01", b"", b"12.345", b"-5")) if place else parts[place]
+        segments[at] = b"*".join(parts)
+    for part in examine([b"~".join(segments)]):
+        if not isinstance(part, Examined):
+            continue
+        assert part.root is not None
+        told = [each for each in part.findings if each.rule.startswith("x12.balance")]
+        claims = [loop for loop in part.root.walk() if loop.id == "2300"]
+        faults = (
+            list(check_remittance(part.root)) if kind == "835" else [f for each in claims for f in check_claim(each)]
+        )
+        expected = sorted((each.segment.number, each.rule, each.what, str(each.severity)) for each in faults)
+        assert sorted((_number(each), each.rule, each.what, str(each.severity)) for each in told) == expected
 
 
-def test_the_acknowledgment_of_a_sound_file_accepts_each_set(tmp_path: Path, capfdbinary: Any) -> None:
-    clean = _clean(tmp_path / "clean.edi")
-    assert run(["validate", str(clean), "--ack", "-"]) == 0
-    shown = capfdbinary.readouterr()
-    assert shown.out.startswith(b"ISA*")
-    assert shown.out.count(b"~IK5*A~") == clean.read_text().count("\nST*")
-    assert b"no findings" in shown.err
+_WITH_AMOUNTS = (b"BPR", b"CLP", b"CAS", b"SVC", b"PLB", b"CLM", b"SV1")
 
 
-@pytest.mark.parametrize("by_stdin", [False, True])
-def test_what_nobody_acknowledges_says_so(
-    by_stdin: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ack = tmp_path / "ack.edi"
-    for data in (ANSWER.read_bytes(), b"no interchange at all"):
-        (tmp_path / "file.edi").write_bytes(data)
-        _stdin(monkeypatch, data)
-        run(["validate", "-" if by_stdin else str(tmp_path / "file.edi"), "--ack", str(ack)])
-        assert "nothing to acknowledge: " in capsys.readouterr().err
-        assert not ack.exists()
+def _number(finding: Finding) -> int:
+    assert isinstance(finding.where, Position)
+    return finding.where.segment
 
 
-# --- the terminal ----------------------------------------------------------------------------------------------------
+# --- Places ----------------------------------------------------------------------------------------------------------
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+@pytest.mark.parametrize("number", range(40))
+def test_a_finding_with_an_offset_names_the_segment_that_begins_there(number: int) -> None:
+    chance = random.Random(number)
+    data = _slipped(chance.choice(_documents()), chance)
+    for finding in _Said(examine(_chunks(data, 999))).found:
+        where = finding.where
+        if isinstance(where, Position) and where.offset >= 0 and where.tag:
+            assert data[where.offset :].startswith(where.tag.encode()), finding
 
 
-def _terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    monkeypatch.setenv("TERM", "xterm")
-    shown = Terminal()
-    monkeypatch.setattr(sys, "stderr", shown)
-    return shown
+# --- Memory ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("total", [1_000_000, None])
-def test_progress_shows_after_two_seconds_of_work_and_not_before(
-    monkeypatch: pytest.MonkeyPatch, total: int | None
-) -> None:
-    terminal = _terminal(monkeypatch)
-    now = [100.0]
-    with Bar("validating", total, clock=lambda: now[0]) as bar:
-        bar.advance(100_000)
-        now[0] += 1.9
-        bar.advance(100_000)
-        assert terminal.getvalue() == ""
-        now[0] += 0.2
-        bar.advance(300_000)
-        assert "validating" in terminal.getvalue()
-        assert ("0.5/1.0 MB" if total else "500.0/? kB") in terminal.getvalue()
+Way = Callable[[Iterable[bytes]], Iterator[object]]
 
 
-def test_a_line_of_the_answer_takes_the_bar_away_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = _terminal(monkeypatch)
-    now = [0.0]
-    with Bar("validating", 1_000, clock=lambda: now[0]) as bar:
-        now[0] = 3.0
-        bar.advance(500)
-        before = len(terminal.getvalue())
-        bar.print("a finding", terminal)
-        assert "a finding\n" in terminal.getvalue()[before:]
-        assert terminal.getvalue()[before:].index("\x1b[2K") < terminal.getvalue()[before:].index("a finding\n")
+def _peak(kind: str, size: int, way: Way) -> int:
+    """The most memory that reading one set of this size takes, in bytes, beyond what was there before."""
+    chunks = list(_chunks(_made(kind, size, 1_000_000), 1 << 14))
+    tracemalloc.start()
+    try:
+        for _ in way(chunks):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
-def test_no_terminal_gets_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", shown)
-    now = [0.0]
-    with Bar("validating", 1_000, clock=lambda: now[0]) as bar:
-        now[0] = 9.0
-        bar.advance(500)
-    assert shown.getvalue() == ""
+@pytest.mark.parametrize("way", [stream, check], ids=["stream", "check"])
+@pytest.mark.parametrize("kind", ["837p", "835"])
+def test_a_set_of_any_length_takes_the_same_memory(kind: str, way: Way) -> None:
+    """But for what is remembered up to a limit, such as amounts that come again; a third of what the set grows by is too much."""
+    short, long = 200_000, 1_200_000
+    for _ in way([_made(kind, short, 1_000_000)]):
+        pass  # Tables are filled now.
+    assert _peak(kind, long, way) < _peak(kind, short, way) + (long - short) // 3
 
 
-@pytest.mark.parametrize("arguments", [["validate"], ["validate", "--json"], ["explain"], ["explain", "--json"]])
-def test_a_pipe_that_is_closed_ends_it_quietly(arguments: list[str], tmp_path: Path) -> None:
-    path = tmp_path / "file.edi"
-    write_file("837p", path, 300_000)
-    path.write_text(path.read_text().replace("*T*:", "*X*:", 1).replace("*UN*", "*XX*"))
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-m", "gateway", *arguments, str(path)]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (1, b"")
+# --- Documents that were cut -----------------------------------------------------------------------------------------
+
+_SMALL = [each.read_bytes() for each in FIXTURES if len(each.read_bytes()) < 1500]
+
+
+@pytest.mark.parametrize("data", _SMALL, ids=lambda data: f"{len(data)} bytes")
+def test_a_document_that_was_cut_anywhere_is_read_as_far_as_it_goes(data: bytes) -> None:
+    """Nothing but MalformedInterchange comes of it, and explain says it as a finding."""
+    for length in range(len(data)):
+        for way in (examine, check):
+            said = _Said(way([data[:length]]))
+            whole = data[:length].rstrip(b"\r\n") in (data.rstrip(b"\r\n"), data.rstrip(b"\r\n~"))
+            assert said.error or whole or any(each.severity == "block" for each in said.found)
+    for length in range(0, len(data), 5):
+        lines = list(explain([data[:length]]))
+        assert any(each.findings for each in lines) or data[length:].strip(b"~\r\n") == b""
+
+
+@seed(12)
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1 << 32))
+def test_explain_raises_nothing_on_slips(number: int) -> None:
+    chance = random.Random(number)
+    data = _slipped(chance.choice(_documents()), chance)
+    lines = list(explain(_chunks(data, chance.choice((1 << 16, 501)))))
+    told = [finding for line in lines for finding in line.findings if finding.rule != "x12.document.unreadable"]
+    assert _sorted(told) == _sorted(_Said(stream([data])).found)
