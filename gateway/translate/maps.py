@@ -67,6 +67,7 @@ from typing import Any
 
 from gateway import resources
 from gateway.errors import Finding, GatewayError, Position, SettingsInvalid
+from gateway.translate import origin
 from gateway.translate.building import Builder
 from gateway.translate.carrying import Carrier
 from gateway.translate.fields import Condition
@@ -137,6 +138,11 @@ class Map:
     def units(self) -> Units:
         """A reader for the units of a stream, such as the claims of an 835, each without the set that it is in."""
         return Units(self.reader)
+
+    def field_at(self, root: Loop, where: Position) -> str:
+        """The field of the record that a place of its message belongs to, such as ``claims[0].lines[1].charge``; the
+        record, where that is about more than one field; "" where the map has nothing there."""
+        return origin.field_at(self.whole, root, where)
 
     def source(self, direction: str) -> str:
         """The Python that was made of the map for ``build``, ``read`` or ``on_wire``."""
