@@ -4,7 +4,7 @@ Nothing leaves that could not be read back to the record it was built from, and 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from gateway.errors import Finding, Position, Severity
 from gateway.settings import Partner
 from gateway.translate import maps
 from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, wrap
-from gateway.x12.tree import Delimiters, Segment
+from gateway.x12.tree import Delimiters, Loop, Segment
 from gateway.x12.validate import Examined, examine
 
 
@@ -54,12 +54,20 @@ def build(transaction: Transaction, record: Any, partner: Partner) -> tuple[list
         if isinstance(part, Finding):
             findings.append(part)
         elif isinstance(part, Examined):
-            findings += [each for each in part.findings if each.severity is Severity.BLOCK]
+            blocked = [each for each in part.findings if each.severity is Severity.BLOCK]
+            findings += [_with_field(mapped, part.root, each) for each in blocked]
             if part.root is not None and not findings:
                 reads_back = mapped.read(part.root) == mapped.on_wire(record)
     if not findings and not reads_back:
         findings.append(_differs(transaction))
     return segments, findings
+
+
+def _with_field(mapped: maps.Map, root: Loop | None, finding: Finding) -> Finding:
+    """The finding, with the field of the record that its place was built from."""
+    if root is None or not isinstance(finding.where, Position):
+        return finding
+    return replace(finding, field=mapped.field_at(root, finding.where))
 
 
 def _differs(transaction: Transaction) -> Finding:
