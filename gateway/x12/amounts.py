@@ -7,15 +7,25 @@ its own, so what it belongs to is not judged: such a sum is not a number either,
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from math import isnan, nan
+from math import inf, isnan, nan
 
-from gateway.x12.balance import BalanceFault, cents, charge_fault, claim_fault, line_fault, total_fault, unjudged_total
+from gateway.x12.balance import (
+    BalanceFault,
+    cents,
+    charge_fault,
+    claim_fault,
+    line_fault,
+    total_fault,
+    unjudged_total,
+)
 from gateway.x12.elements import Fault
 from gateway.x12.table import Step
 from gateway.x12.tree import Segment
 from gateway.x12.wrong import Wrong
 
 MEMO_MAX = 4096  # amounts that one set remembers, for fees repeat
+DOUBT = 0.004  # dollars; sums of whole cents that differ do so by more
+HUGE = 1e12  # dollars; below, a float is exact to far less than that
 
 Sum = float  # whole cents as int, or nan
 Amounted = tuple[int, Step, str]  # a segment with amounts: its number in the set, its step, its text
@@ -33,65 +43,31 @@ class _Cents(dict[str, Sum]):
 
 
 class RemittanceAmounts:
-    """An 835: each line and claim when the next begins, the total at the end."""
+    """An 835: each line and claim when the next begins, the total at the end.
+
+    A first look adds in floating point, where what is out by a cent or more cannot hide; what seems to be out is added
+    again in whole cents, and these have the word. The total is in cents throughout.
+    """
 
     tags = frozenset({"BPR", "CLP", "CAS", "SVC", "PLB"})
 
     def __init__(self) -> None:
         self._cents = _Cents()
-        self._line: Sum = 0  # what is left of the charge after payment and adjustments
-        self._claim: Sum = 0
+        self._waiting: list[Amounted] = []  # of the claim in hand
         self._total: Sum = 0
-        self._in_line = False
-        self._line_at: Amounted | None = None
-        self._claim_at: Amounted | None = None
         self._payment_at: Amounted | None = None
 
-    def take(self, segments: Sequence[Amounted]) -> Iterator[Wrong]:
+    def take(self, segments: Sequence[Amounted]) -> list[Wrong]:
         """Segments of ``tags`` in their order; what is over and does not add up."""
-        known = self._cents
-        line, claim, in_line = self._line, self._claim, self._in_line
-        for one in segments:
-            text = one[2]
-            tag = text[:3]
-            try:
-                if tag == "CAS":
-                    parts = text.split("*")
-                    adjusted = known[parts[3]] if len(parts) < 6 else sum(map(known.__getitem__, parts[3:19:3]))
-                    if isnan(adjusted) or len(parts) % 3 == 0:  # It may end in a reason.
-                        adjusted = _given(known, parts[2:19:3], parts[3:19:3])
-                    claim -= adjusted
-                    if in_line:
-                        line -= adjusted
-                elif tag == "SVC":
-                    if line:
-                        yield from self._line_over(line)
-                    self._line_at, in_line, line = one, True, nan
-                    parts = text.split("*", 4)
-                    line = known[parts[2]] - known[parts[3]]
-                elif tag == "CLP":
-                    if line or claim:
-                        yield from self._over(line, claim)
-                    self._claim_at, in_line, line, claim = one, False, 0, nan
-                    parts = text.split("*", 5)
-                    paid = known[parts[4]]
-                    self._total += paid
-                    claim = known[parts[3]] - paid
-                elif tag == "BPR":
-                    self._payment_at = one
-                else:
-                    parts = text.split("*")
-                    self._total -= _given(known, parts[3:15:2], parts[4:15:2])
-            except IndexError:  # An amount is missing, and the guide says so.
-                if tag == "CAS":
-                    claim = line = nan
-                elif tag == "CLP":
-                    self._total = nan
-        self._line, self._claim, self._in_line = line, claim, in_line
+        over = self._waiting
+        over += segments
+        last = next((at for at in range(len(over) - 1, 0, -1) if over[at][2][:3] in ("CLP", "PLB")), 0)
+        self._waiting = over[last:]
+        return self._judge(over[:last])
 
     def end(self) -> Iterator[Wrong]:
         """The end of the set."""
-        yield from self._over(self._line, self._claim)
+        yield from self._judge(self._waiting)
         if self._payment_at is None:
             return
         parts = self._payment_at[2].split("*", 3)
@@ -101,14 +77,86 @@ class RemittanceAmounts:
         elif out:
             yield _wrong(self._payment_at, total_fault(Segment("BPR"), int(out)))
 
-    def _over(self, line: Sum, claim: Sum) -> Iterator[Wrong]:
-        yield from self._line_over(line)
-        if claim and not isnan(claim) and self._claim_at is not None:
-            yield _wrong(self._claim_at, claim_fault(Segment("CLP"), int(claim)))
+    def _judge(self, segments: Sequence[Amounted]) -> list[Wrong]:
+        """Whole claims, and what stands around them."""
+        wrong: list[Wrong] = []
+        line = claim = 0.0
+        line_at = claim_at = 0
+        in_line = False
+        for at, one in enumerate(segments):
+            text = one[2]
+            tag = text[:3]
+            try:
+                if tag == "CAS":
+                    parts = text.split("*")
+                    if len(parts) < 6:
+                        adjusted = float(parts[3])
+                    elif len(parts) == 7:
+                        adjusted = float(parts[3]) + float(parts[6])
+                    else:
+                        adjusted = self._adjusted(parts) / 100
+                    claim -= adjusted
+                    if in_line:
+                        line -= adjusted
+                elif tag == "SVC":
+                    if line > DOUBT or line < -DOUBT:
+                        wrong += self._line(segments[line_at:at])
+                    line_at, in_line, line = at, True, nan
+                    parts = text.split("*", 4)
+                    charge = float(parts[2])
+                    line = charge - float(parts[3]) if charge < HUGE else inf
+                else:
+                    if line > DOUBT or line < -DOUBT:
+                        wrong += self._line(segments[line_at:at])
+                    if claim > DOUBT or claim < -DOUBT:
+                        wrong += self._claim(segments[claim_at:at])
+                    claim_at, in_line, line, claim = at, False, 0.0, 0.0
+                    if tag == "CLP":
+                        claim = nan
+                        parts = text.split("*", 5)
+                        self._total += self._cents[parts[4]]
+                        charge = float(parts[3])
+                        claim = charge - float(parts[4]) if charge < HUGE else inf
+                    elif tag == "BPR":
+                        self._payment_at = one
+                    else:
+                        parts = text.split("*")
+                        self._total -= _given(self._cents, parts[3:15:2], parts[4:15:2])
+            except (IndexError, ValueError):  # An amount is missing or none, and the guide says so.
+                if tag == "CAS":
+                    claim = line = nan
+                elif tag == "CLP" and len(parts) < 5:
+                    self._total = nan
+        if line > DOUBT or line < -DOUBT:
+            wrong += self._line(segments[line_at:])
+        if claim > DOUBT or claim < -DOUBT:
+            wrong += self._claim(segments[claim_at:])
+        return wrong
 
-    def _line_over(self, line: Sum) -> Iterator[Wrong]:
-        if line and not isnan(line) and self._line_at is not None:
-            yield _wrong(self._line_at, line_fault(Segment("SVC"), int(line)))
+    def _line(self, segments: Sequence[Amounted]) -> Iterator[Wrong]:
+        """A line, from its SVC to its last CAS, in whole cents."""
+        out = self._left(segments, 2)
+        if out:
+            yield _wrong(segments[0], line_fault(Segment("SVC"), out))
+
+    def _claim(self, segments: Sequence[Amounted]) -> Iterator[Wrong]:
+        """A claim, from its CLP to its last CAS, in whole cents."""
+        out = self._left(segments, 3)
+        if out:
+            yield _wrong(segments[0], claim_fault(Segment("CLP"), out))
+
+    def _left(self, segments: Sequence[Amounted], element: int) -> int:
+        """Cents of a charge that are neither paid nor adjusted; 0 where one of its amounts is no number."""
+        parts = segments[0][2].split("*")
+        left = self._cents[parts[element]] - self._cents[parts[element + 1]]
+        for _, _, text in segments:
+            if text[:3] == "CAS":
+                left -= self._adjusted(text.split("*"))
+        return 0 if isnan(left) else int(left)
+
+    def _adjusted(self, parts: list[str]) -> Sum:
+        """The sum of a CAS."""
+        return _given(self._cents, parts[2:19:3], parts[3:19:3])
 
 
 class ClaimAmounts:
