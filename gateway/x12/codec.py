@@ -43,6 +43,7 @@ _ODD = {
     "isa_component": "ISA16 names no component separator",
     "isa_repetition": "ISA11 names no repetition separator that can be used; elements are not split",
 }
+_NOTES = {"isa_component": "027", "isa_repetition": "016"}  # TA105
 
 
 @dataclass(slots=True)
@@ -497,9 +498,16 @@ class Reader:
 
 def oddity(kind: str, where: Position) -> Finding:
     """The finding of something that is odd but readable."""
-    fix = "Nothing to do here; ask the sender to mend it, for others may refuse the file"
+    note = _NOTES.get(kind)
     return Finding(
-        rule=f"x12.codec.{kind}", severity=Severity.WARN, what=_ODD[kind], fix=fix, where=where, source="X12.5", snip=1
+        rule=f"x12.codec.{kind}",
+        severity=Severity.WARN,
+        what=_ODD[kind],
+        fix="Nothing to do here; ask the sender to mend it, for others may refuse the file",
+        where=where,
+        source="X12.5",
+        codes={"TA105": note} if note else None,
+        snip=1,
     )
 
 

@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
+from gateway.x12 import heads
 from gateway.x12.codec import Batch, Reader, oddity, sound_tag, write
+from gateway.x12.elements import Fault
 from gateway.x12.tree import Delimiters, Segment, segment
 
 SOURCE = "X12.5, X12.6"
@@ -378,6 +380,9 @@ class Opener(Generic[P]):
         if values[14] not in ("T", "P"):
             what = "the usage indicator is neither T nor P"
             yield self._finding("x12.interchange.usage", what, _ASK, isa, 15, TA105="020")
+        for fault in heads.check(isa):
+            if fault.element not in _ISA_CHECKED:
+                yield self._odd(isa, fault, TA105=heads.ISA_NOTES.get(fault.element, "022"))
 
     def _gs(self, gs: Segment) -> Iterator[Part]:
         self._groups += 1
@@ -393,10 +398,16 @@ class Opener(Generic[P]):
         )
         if self._group.created is None:
             what = "the date or time of the group is not one"
-            yield self._finding("x12.group.date", what, _ASK, gs, 4, severity=Severity.WARN)
+            yield self._finding("x12.group.date", what, _ASK, gs, 4, severity=Severity.WARN, TA105=heads.GROUP_NOTE)
         if not re.fullmatch("[0-9]{1,9}", self._group.control_number):
             what = "the group control number is not a number of one to nine digits"
             yield self._finding("x12.group.control_number", what, _ASK, gs, 6, AK905="6")
+        for fault in heads.check(gs):
+            if fault.element not in _GS_CHECKED:
+                yield self._odd(gs, fault, TA105=heads.GROUP_NOTE)
+
+    def _odd(self, one: Segment, fault: Fault, **codes: str) -> Finding:
+        return self._finding(fault.rule, fault.what, fault.fix, one, fault.element, severity=Severity.WARN, **codes)
 
     def _ta1(self, ta1: Segment) -> Iterator[Part]:
         if self._interchange is None:
@@ -490,6 +501,9 @@ class Opener(Generic[P]):
             if not _same_number(ge.at(2), group.control_number):
                 what = "GE02 differs from GS06"
                 yield self._finding("x12.group.control_numbers", what, "Send the same number in both", ge, 2, AK905="4")
+            for fault in heads.check(ge):
+                if fault.element > 2:
+                    yield self._odd(ge, fault)
         self._group = None
 
     def _end_interchange(self, iea: Segment | None) -> Iterator[Part | P]:
@@ -510,9 +524,14 @@ class Opener(Generic[P]):
                 what = "IEA02 differs from ISA13"
                 fix = "Send the same number in both"
                 yield self._finding("x12.interchange.control_numbers", what, fix, iea, 2, TA105="001")
+            for fault in heads.check(iea):
+                if fault.element > 2:
+                    yield self._odd(iea, fault, TA105="022")
         self._interchange = None
 
 
+_ISA_CHECKED = {9, 10, 13, 15}
+_GS_CHECKED = {4, 5, 6}
 _ASK = "Ask the sender to mend it and send the file again"
 _AGAIN = "Fetch the file again, or ask the sender for all of it"
 
