@@ -211,7 +211,7 @@ def _lists(guide_name: str, names: SegmentGuide | None, one: Segment, place: Pos
         if each.list and each.fits(names.loop if names else "", one.tag):
             here = (each.element, each.component) == (place.element, place.component)
             if here and all(one.at(element, component or 1) in known for element, component, known in each.when):
-                yield each.list
+                yield each.list.partition(".")[0]  # A part of a list by loop has its names.
 
 
 def _number(finding: Finding) -> int:
