@@ -11,7 +11,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_context
 from os import fstat
 from pathlib import Path
 from signal import SIG_DFL, SIGINT, signal
@@ -25,7 +25,9 @@ from gateway.x12.tree import Segment
 from gateway.x12.validate import Growing, SetEnd
 
 PIECE = 1 << 20  # Bytes, about: long enough to be worth sending, short enough that all workers end together.
-FINDINGS_MAX = 20_000  # Of one piece, so that a worker holds no more; beyond that its piece is read here.
+AHEAD = 8  # For each process, pieces that were read before their turn; so many outcomes are held at most.
+QUEUED = 2  # Pieces that wait for each worker, so that it never waits itself.
+FINDINGS_MAX = 10_000  # In one piece, so that nobody holds more; beyond that it is read when its turn comes.
 _OUTSIDE = 1 << 40  # Added to what a worker counts outside of sets, where it does not know what came before.
 _REPEATED = "x12.set.control_number_repeated"
 
@@ -94,13 +96,9 @@ def check(
 
 
 @contextmanager
-def workers(processes: int, method: str = "") -> Iterator[Executor]:
-    """Processes for ``check``; ``method`` is how multiprocessing starts them, never by fork, which threads break."""
-    method = method or ("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-    context = get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload([__name__])
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_start)
+def workers(processes: int) -> Iterator[Executor]:
+    """The other processes for ``check``; they are started anew, for a fork in the midst of threads may hang."""
+    pool = ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn"), initializer=_start)
     try:
         yield pool
     finally:
@@ -135,17 +133,31 @@ def _joined(
 def _outcomes(
     path: Path, file: BinaryIO, processes: int, begin: Begin, pool: Executor, piece: int
 ) -> Iterator[tuple[Piece, _Outcome | None]]:
-    """The pieces of the file in order, with what workers have found in theirs. Some are under way ahead."""
+    """The pieces of the file in order, with what was found in those that can be read on their own.
+
+    This process does not wait while it can do what a worker would: so it counts as one of them.
+    """
     ahead: deque[tuple[list[Piece], Future[list[_Outcome | None]]]] = deque()
     identity = _identity(file)
+    bundles = _bundles(cut(file, identity[-1], piece), piece)
+    more = True
     try:
-        for bundle in _bundles(cut(file, identity[-1], piece), piece):
+        while more or ahead:
+            while ahead and (not more or len(ahead) > AHEAD * processes or ahead[0][1].done()):
+                bundle, future = ahead.popleft()
+                yield from _arrived(bundle, future.result())
+            bundle = next(bundles, [])
+            more = bool(bundle)
+            if not more:
+                continue
             theirs = [each for each in bundle if each.context is not None]
-            ahead.append((bundle, pool.submit(_find, path, identity, theirs, begin)))
-            if len(ahead) > 2 * processes:
-                yield from _arrived(*ahead.popleft())
-        while ahead:
-            yield from _arrived(*ahead.popleft())
+            waiting = sum(not future.done() for _, future in ahead)
+            if theirs and waiting < QUEUED * (processes - 1):
+                ahead.append((bundle, pool.submit(_find, path, identity, theirs, begin)))
+            else:
+                done: Future[list[_Outcome | None]] = Future()
+                done.set_result(_find(path, identity, theirs, begin))
+                ahead.append((bundle, done))
     finally:
         for _, future in ahead:
             future.cancel()
@@ -165,10 +177,10 @@ def _bundles(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:
         yield bundle
 
 
-def _arrived(bundle: list[Piece], future: Future[list[_Outcome | None]]) -> Iterator[tuple[Piece, _Outcome | None]]:
-    outcomes = iter(future.result())
+def _arrived(bundle: list[Piece], outcomes: list[_Outcome | None]) -> Iterator[tuple[Piece, _Outcome | None]]:
+    found = iter(outcomes)
     for each in bundle:
-        yield each, next(outcomes) if each.context is not None else None
+        yield each, next(found) if each.context is not None else None
 
 
 def _identity(file: BinaryIO) -> tuple[int, int, int]:
