@@ -84,7 +84,7 @@ def validate_file(
 def _parts(document: Document, processes: int | None) -> Iterator[Finding | Passed]:
     """What is wrong, as far as the document can be read; that it cannot be read further comes last."""
     size = document.size or 0
-    wanted = processes or (os.cpu_count() or 1 if size > ALONE_MAX else 1)
+    wanted = processes or (_processors() if size > ALONE_MAX else 1)
     try:
         if document.size is None or wanted == 1:
             yield from parallel.check_chunks(document.chunks())
@@ -92,6 +92,11 @@ def _parts(document: Document, processes: int | None) -> Iterator[Finding | Pass
             yield from parallel.check(document.name, wanted)
     except MalformedInterchange as error:
         yield unreadable(error)
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _words(finding: Finding) -> str:

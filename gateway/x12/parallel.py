@@ -25,7 +25,7 @@ from gateway.x12.tree import Segment
 from gateway.x12.validate import Growing, SetEnd
 
 PIECE = 1 << 20  # Bytes, about: long enough to be worth sending, short enough that all workers end together.
-AHEAD = 8  # For each process, pieces that were read before their turn; so many outcomes are held at most.
+AHEAD = 6  # For each process, pieces that were read before their turn; so many outcomes are held at most.
 QUEUED = 2  # Pieces that wait for each worker, so that it never waits itself.
 FINDINGS_MAX = 10_000  # In one piece, so that nobody holds more; beyond that it is read when its turn comes.
 _OUTSIDE = 1 << 40  # Added to what a worker counts outside of sets, where it does not know what came before.
