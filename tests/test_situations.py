@@ -93,6 +93,7 @@ def test_a_missing_segment_is_told_in_its_loop_with_its_trigger() -> None:
     assert fault.after.tag == "N4"
     assert fault.trigger is not None
     assert (fault.trigger.tag, fault.trigger_element, fault.trigger_component) == ("SBR", 2, 0)
+    assert fault.trigger_loop == ""
 
 
 def test_a_missing_loop_is_told_after_what_is_there() -> None:
@@ -133,6 +134,8 @@ def test_paths_are_those_of_the_set() -> None:
     text = "ST_LOOP[BHT*1~2000A[HL*1~2000B[HL*2~SBR*P*18~2010BA[NM1*IL~N3*1~N4*X***DE~DMG*D8]2300[CLM*1*1***11:B:8]]]]"
     (fault,) = _check(GUIDES[0], text)
     assert (fault.loop, fault.tag) == ("2000A/2000B/2300", "REF")
+    assert fault.trigger is not None
+    assert (fault.trigger.tag, fault.trigger_loop) == ("CLM", "2000A/2000B/2300")
     assert list(check("999.5010X231.A1.xml", _read(text))) == []
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
+from test_x12 import CLAIM
 from x12_files import Form, interchange
 
 from gateway.errors import Finding, MalformedInterchange, Position
@@ -247,3 +248,35 @@ def test_explain_raises_nothing_on_slips(number: int) -> None:
     lines = list(explain(_chunks(data, chance.choice((1 << 16, 501)))))
     told = [finding for line in lines for finding in line.findings if finding.rule != "x12.document.unreadable"]
     assert _sorted(told) == _sorted(_Said(stream([data])).found)
+
+
+# --- What made a situation hold --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [examine, stream], ids=["examine", "stream"])
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "trigger"),
+    [
+        (
+            b"DMG*D8*19800101*F~",
+            b"",
+            "x12.situation.837p.subscriber_birth_date",
+            {"CTX02": "SBR", "CTX03": "13", "CTX04": "2000A/2000B", "CTX05": "2", "CTX06": "1069"},
+        ),
+        (
+            b"11:B:1",
+            b"11:B:7",
+            "x12.situation.837p.original_claim_number",
+            {"CTX02": "CLM", "CTX03": "19", "CTX04": "2000A/2000B/2300", "CTX05": "5:3", "CTX06": "1325"},
+        ),
+    ],
+)
+def test_a_situation_names_what_made_it_so(
+    way: Way, old: bytes, new: bytes, rule: str, trigger: dict[str, str]
+) -> None:
+    head = b"ISA*00*          *00*          *ZZ*A              *ZZ*B              *260302*1200*^*00501*000000001*0*T*:~"
+    head += b"GS*HC*CLINICS*PAYER*20260302*1200*1*X*005010X222A1~"
+    data = head + CLAIM.replace("\n", "").encode().replace(old, new)
+    (found,) = [each for each in _Said(way([data])).found if each.rule == rule]
+    codes = found.codes or {}
+    assert {name: code for name, code in codes.items() if name.startswith("CTX")} == trigger

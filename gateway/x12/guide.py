@@ -128,6 +128,17 @@ class Guide:
                 ends[loop] = Ending(suspect, loop == unit, (loop == unit or loop in around) and not kept)
         return ends
 
+    def data_element(self, tag: str, element: int, component: int = 0) -> str:
+        """The number of the X12 data element at a place of segments with this tag; "" where the guide has none."""
+        for each in self.compiled.places:
+            if each.node.tag == tag:
+                known = next((one for one in each.node.elements if one.ordinal == element), None)
+                if isinstance(known, CompositeNode) and component:
+                    known = each.node.element_at(element, component)
+                if known is not None:
+                    return known.data_element
+        return ""
+
     def named(self, place: Place | None) -> SegmentGuide | None:
         """What the guide calls a place of its own."""
         return self._names[place.index] if place is not None else None

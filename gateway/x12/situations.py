@@ -54,8 +54,8 @@ class SituationFault:
     """Where a rule is broken. ``segment`` is the one at fault; None where it is missing: it belongs into the loop of
     the path ``loop``, behind ``after``.
 
-    ``code`` is an IK403 where ``element`` is set, else an IK304. The trigger is what made the rule hold, for the CTX of
-    a 999; None where the rule always holds.
+    ``code`` is an IK403 where ``element`` is set, else an IK304. The trigger is what made the rule hold, with the path
+    of its loop, for the CTX of a 999; None where the rule always holds.
     """
 
     rule: str
@@ -73,6 +73,7 @@ class SituationFault:
     trigger: Segment | None
     trigger_element: int = 0
     trigger_component: int = 0
+    trigger_loop: str = ""
     snip: int = 4
 
 
@@ -202,32 +203,35 @@ def _made(
 
 
 def _check_scope(rule: Rule, loop: Loop, path: str, only: Segment | None) -> Iterator[SituationFault]:
-    triggers = []
+    trigger: tuple[Found, str] | None = None  # with the path of its loop
     for alternatives in rule.when:
         found = _first(alternatives, loop, only)
         if found is None:
             return
-        triggers.append(found)
-    trigger = triggers[0] if triggers else None
+        trigger = trigger or (found[0], _below(path, found[1]))
     for alternatives in rule.needs:
         if _first(alternatives, loop, only) is None:
             yield _missing(rule, alternatives[0], loop, path, only, trigger)
     for alternatives in rule.forbids:
         for each in alternatives:
-            found = each.find(loop, only)
-            if found is not None:
-                yield _forbidden(rule, each, found, path, trigger)
+            there = each.find(loop, only)
+            if there is not None:
+                yield _forbidden(rule, each, there, path, trigger)
 
 
-def _first(alternatives: tuple[Term, ...], loop: Loop, only: Segment | None) -> Found | None:
+def _first(alternatives: tuple[Term, ...], loop: Loop, only: Segment | None) -> tuple[Found, Term] | None:
     for each in alternatives:
         if found := each.find(loop, only):
-            return found
+            return found, each
     return None
 
 
+def _below(path: str, sought: Term) -> str:
+    return "/".join(filter(None, (path, *sought.path)))
+
+
 def _missing(
-    rule: Rule, sought: Term, loop: Loop, path: str, only: Segment | None, trigger: Found | None
+    rule: Rule, sought: Term, loop: Loop, path: str, only: Segment | None, trigger: tuple[Found, str] | None
 ) -> SituationFault:
     target = next(inner(loop, sought.path), None)
     segments = target.segments if target else []
@@ -243,7 +247,7 @@ def _missing(
     return _fault(rule, sought, path, trigger, code=code, element=element, segment=holder, after=after)
 
 
-def _forbidden(rule: Rule, sought: Term, found: Found, path: str, trigger: Found | None) -> SituationFault:
+def _forbidden(rule: Rule, sought: Term, found: Found, path: str, trigger: tuple[Found, str] | None) -> SituationFault:
     segment, element, _ = found
     code = _FORBIDDEN_ELEMENT if element else _FORBIDDEN_SEGMENT
     if sought.equal or sought.pattern:
@@ -255,7 +259,7 @@ def _fault(
     rule: Rule,
     sought: Term,
     path: str,
-    trigger: Found | None,
+    trigger: tuple[Found, str] | None,
     *,
     code: str,
     element: int,
@@ -269,15 +273,16 @@ def _fault(
         severity=rule.severity,
         source=rule.source,
         code=code,
-        loop="/".join(filter(None, (path, *sought.path))),
+        loop=_below(path, sought),
         tag=sought.tag,
         element=element,
         component=sought.component if element else 0,
         segment=segment,
         after=after,
-        trigger=trigger[0] if trigger else None,
-        trigger_element=trigger[1] if trigger else 0,
-        trigger_component=trigger[2] if trigger else 0,
+        trigger=trigger[0][0] if trigger else None,
+        trigger_element=trigger[0][1] if trigger else 0,
+        trigger_component=trigger[0][2] if trigger else 0,
+        trigger_loop=trigger[1] if trigger else "",
     )
 
 

@@ -24,6 +24,7 @@ from gateway.x12.envelope import (
 )
 from gateway.x12.guide import Guide, SegmentGuide
 from gateway.x12.nodes import ROOT
+from gateway.x12.situations import SituationFault
 from gateway.x12.table import Place, Step
 from gateway.x12.tree import Loop, Segment
 from gateway.x12.walk import Walk, sorted_by_place
@@ -291,6 +292,7 @@ def situation_findings(guide_name: str, loop: Loop, path: str, place: Position) 
             offset=at.offset if at is not None and not missing else -1,
         )
         codes = {"IK304": "8", "IK403": fault.code} if fault.element else {"IK304": fault.code}
+        codes |= _trigger(guide_name, fault)
         yield Finding(
             rule=fault.rule,
             what=fault.what,
@@ -301,6 +303,24 @@ def situation_findings(guide_name: str, loop: Loop, path: str, place: Position) 
             codes=codes,
             snip=fault.snip,
         )
+
+
+def _trigger(guide_name: str, fault: SituationFault) -> dict[str, str]:
+    """What made the rule hold, as the CTX of a 999 names it: CTX02 tag, CTX03 number of the segment in the set, CTX04
+    path of its loop, CTX05 and CTX06 the element and its number; empty where the rule always holds."""
+    one, element, component = fault.trigger, fault.trigger_element, fault.trigger_component
+    if one is None:
+        return {}
+    place = f"{element}:{component}" if component else str(element) if element else ""
+    reference = guide.load(guide_name).data_element(one.tag, element, component) if element else ""
+    codes = {
+        "CTX02": one.tag,
+        "CTX03": str(one.number),
+        "CTX04": fault.trigger_loop,
+        "CTX05": place,
+        "CTX06": reference,
+    }
+    return {name: code for name, code in codes.items() if code}
 
 
 class _Examining(Checking):
