@@ -200,7 +200,8 @@ def _values(one: Segment, names: SegmentGuide | None, guide_name: str) -> Iterat
                 if parted and element and count <= len(element.components):
                     name = element.components[count - 1]
                 place = Position(tag=one.tag, element=ordinal, component=count if parted else 0)
-                lists = {place.reference.lower(), *_lists(guide_name, names, one, place)}
+                # A list is sought by the name of a place in a guide, never by what a document wrote as a tag.
+                lists = {place.reference.lower(), *_lists(guide_name, names, one, place)} if names else set()
                 stands_for = next(filter(None, (codes.meaning(each, text) for each in lists)), "")
                 yield Value(reference=place.reference, name=name, text=text, meaning=stands_for)
 
