@@ -140,6 +140,10 @@ def _not_used(difference: Difference) -> Iterator[Fault]:
 @reason("parts_of_simple", "we", "components in a simple element are too many components, 13; 6 is for a character")
 def _parts_of_simple(difference: Difference) -> Iterator[Fault]:
     yield from _pairs(difference, "IK403 6", "IK403 13")
+    for fault in difference.theirs:
+        numbers = difference.text(fault).split("*")[1:3]
+        if fault.code in ("IK304 LX", "IK304 HL1", "IK304 HL2") and ":" in "".join(numbers):
+            yield fault  # A number with components is none to pyx12; we take the first.
 
 
 @reason(

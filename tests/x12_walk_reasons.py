@@ -176,8 +176,13 @@ def _header_again(difference: Difference) -> Iterator[Fault]:
 
 
 def _in_header(difference: Difference, fault: Fault) -> bool:
-    before = [difference.text(Fault(fault.set, number, "", "")).split("*")[0] for number in range(1, fault.segment)]
-    return not DETAIL_STARTS[difference.kind] or DETAIL_STARTS[difference.kind] not in before
+    """Whether no segment before it has begun the detail."""
+    start = DETAIL_STARTS[difference.kind]
+    for number in range(1, fault.segment if start else 1):
+        before = Fault(fault.set, number, "IK304 1", start)
+        if difference.text(before).split("*")[0] == start and before not in difference.told:
+            return False
+    return True
 
 
 @reason("footer_again", "we", "PLB may come often (X221); pyx12 holds the footer to be a loop that comes once")
