@@ -244,3 +244,17 @@ class Loop:
         yield self
         for each in self.loops:
             yield from each.walk()
+
+
+def standard_text(one: Segment) -> str:
+    """A segment between the standard delimiters; one whose values hold any of them is never certainly valid."""
+    marks = one.marks
+    if one.parts and (marks.element, marks.component, marks.repetition, marks.terminator) == _STANDARD_FOUR:
+        return "*".join(one.parts)
+    parts = ["^".join(":".join(part) for part in element) for element in one.elements]
+    odd = any(mark in value for element in one.elements for part in element for value in part for mark in "*:^~")
+    text = "*".join([one.tag, *parts])
+    return f"{text}*" if odd else text
+
+
+_STANDARD_FOUR = ("*", ":", "^", "~")

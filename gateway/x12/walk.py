@@ -17,7 +17,7 @@ from gateway.x12.elements import Fault
 from gateway.x12.nodes import LoopNode, SegmentNode
 from gateway.x12.numbering import Numbering
 from gateway.x12.table import NONE, WHOLE, Compiled, Missing, Place, Step, Table
-from gateway.x12.tree import Segment
+from gateway.x12.tree import Segment, standard_text
 from gateway.x12.wrong import Wrong
 
 ENVELOPE = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
@@ -282,12 +282,3 @@ class Segments:
     def segment(self, index: int, number: int = 0) -> Segment:
         one = self._segments[index]
         return one if one.number == number else Segment(one.tag, one.elements, number, one.offset)
-
-
-def standard_text(one: Segment) -> str:
-    """A segment between the standard delimiters; one whose values hold any of them is never certainly valid."""
-    values = [":".join(part) for element in one.elements for part in element]
-    parts = ["^".join(":".join(part) for part in element) for element in one.elements]
-    odd = any(mark in value for element in one.elements for part in element for value in part for mark in "*:^~")
-    text = "*".join([one.tag, *parts])
-    return f"{text}*" if odd and values else text
