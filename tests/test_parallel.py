@@ -14,7 +14,7 @@ import pytest
 from x12_files import Form, interchange
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange
-from gateway.x12 import parallel
+from gateway.x12 import codec, parallel
 from gateway.x12.cuts import cut
 from gateway.x12.envelope import SetHeader
 from gateway.x12.parallel import Passed, check, check_chunks, workers
@@ -156,9 +156,14 @@ def _damaged(segments: list[str], form: Form, chance: random.Random) -> bytes:
     return "".join(segments).encode("latin-1" if chance.random() < 0.5 else "utf-8")
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_damaged_files_are_told_the_same(form: Form, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files_are_told_the_same(
+    form: Form, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chance = random.Random(seed)
+    at_once = chance.choice((97, 1_000, codec.AT_ONCE))  # What is told of one stretch hangs on its end.
+    monkeypatch.setattr(codec, "AT_ONCE", at_once)
+    monkeypatch.setattr(parallel, "AT_ONCE", at_once)
     path, here = tmp_path / "file.edi", Here()
     path.write_bytes(_damaged(_document(seed, form, groups=2), form, chance))
     _same(path, here, chance.choice(LEVELS), piece=chance.choice((100, SMALL, 3_000)))

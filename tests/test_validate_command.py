@@ -7,6 +7,7 @@ there, first to stdout and then to stderr, is what they are made of.
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,6 +159,14 @@ def test_what_nobody_acknowledges_says_so(
         assert not ack.exists()
 
 
+def test_the_acknowledgment_never_takes_the_documents_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean = _clean(tmp_path / "clean.edi")
+    before = clean.read_bytes()
+    assert run(["validate", str(clean), "--ack", str(tmp_path / ".." / tmp_path.name / "clean.edi")]) == 2
+    assert "Name another file" in capsys.readouterr().err
+    assert clean.read_bytes() == before
+
+
 # --- the terminal ----------------------------------------------------------------------------------------------------
 
 
@@ -223,3 +232,17 @@ def test_a_pipe_that_is_closed_ends_it_quietly(arguments: list[str], tmp_path: P
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_the_keyboard_ends_all_processes(tmp_path: Path) -> None:
+    path = tmp_path / "file.edi"
+    write_file("837p", path, 3_000_000)
+    path.write_text(path.read_text().replace("*UN*", "*XX*"))
+    command = [sys.executable, "-m", "gateway", "validate", "--json", "--processes", "2", str(path)]
+    run_of = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    assert run_of.stdout is not None
+    assert json.loads(run_of.stdout.readline())["rule"] == "x12.element.code"
+    os.killpg(run_of.pid, signal.SIGINT)  # While it waits for somebody to read what it has found.
+    _, told = run_of.communicate(timeout=60)  # Both streams end when the last process that holds them does.
+    assert run_of.returncode == 130
+    assert b"Traceback" not in told

@@ -69,8 +69,11 @@ class Document:
 def opened(file: Path, answering: Answering) -> Iterator[Document]:
     """The document, and its answer once it was read to its end.
 
-    Raises GatewayError where the file cannot be read, or an id in it cannot be sent back.
+    Raises GatewayError where the file cannot be read, is the one for the answer, or has an id that cannot be sent back.
     """
+    if answering.file is not None and answering.file.exists() and file.exists() and answering.file.samefile(file):
+        what = "the acknowledgment would take the place of the document"
+        raise GatewayError(what, where=str(file), fix="Name another file for --ack")
     if file == _STREAM:
         with _answered(Document(file, sys.stdin.buffer, None), answering) as document:
             yield document
