@@ -4,7 +4,6 @@ follow below, LX01 counts a claim's lines.
 It knows no guide, never mends a number, and remembers the open levels only.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.x12.elements import Fault
@@ -31,33 +30,41 @@ class Numbering:
         self._line = 0
         self._sound = True
 
-    def hl(self, text: str, step: Step, segment: int) -> Iterator[Wrong]:
+    def hl(self, text: str, step: Step, segment: int) -> list[Wrong]:
         """An HL; ``segment`` is its number in the set."""
-        number, parent, _, child = map(_first, (*text.split("*")[1:], "", "", "", "")[:4])
-        path = step.place.path
+        values = (*text.split("*"), "", "", "", "")
+        if ":" in text or "^" in text:
+            values = tuple(map(_first, values))
+        _, number, parent, _, child = values[:5]
+        path, levels, wrong = step.place.path, self._open, []
         self._count += 1
-        if number != str(self._count):
-            what = f"the level is numbered wrongly; it is HL number {self._count} of its set"
-            yield from self._wrong(segment, path, "number", what, f"Send HL01 as {self._count}", 1)
-        keep = 0
-        asked = step.place.node.element_at(2)
-        if not parent and asked is not None and asked.usage == "R":
-            keep = len(self._open)  # The guide says that it is missing; the levels stay as they are.
+        count = str(self._count)
+        if number != count:
+            what = f"the level is numbered wrongly; it is HL number {count} of its set"
+            wrong.append(self._wrong(segment, path, "number", what, f"Send HL01 as {count}", 1))
+        keep = len(levels)
         if parent:
-            keep = next((at for at, each in enumerate(self._open, 1) if parent in (each.number, each.count)), 0)
+            while keep and parent != levels[keep - 1].number and parent != levels[keep - 1].count:
+                keep -= 1
             if keep:
-                self._open[keep - 1].has_child = True
+                levels[keep - 1].has_child = True
             else:
-                keep = len(self._open)
+                keep = len(levels)
                 what = "HL02 names a level that is not open above this one"
                 fix = "Send HL01 of the level that this one belongs to, and put its children right after it"
-                yield from self._wrong(segment, path, "parent", what, fix, 2)
-        yield from self._close(keep)
-        self._open.append(_Level(number, str(self._count), child, segment, path))
+                wrong.append(self._wrong(segment, path, "parent", what, fix, 2))
+        else:
+            asked = step.place.node.element_at(2)
+            if asked is None or asked.usage != "R":
+                keep = 0  # Else the guide says that it is missing, and the levels stay as they are.
+        if keep < len(levels):
+            wrong += self._close(keep)
+        levels.append(_Level(number, count, child, segment, path))
+        return wrong
 
-    def end(self) -> Iterator[Wrong]:
+    def end(self) -> list[Wrong]:
         """The end of the set."""
-        yield from self._close(0)
+        return self._close(0)
 
     def clm(self, text: str, step: Step, segment: int) -> None:
         """A claim begins: its lines start at 1 anew."""
@@ -72,14 +79,14 @@ class Numbering:
         fault = Fault(rule="x12.lx.number", what=what, fix=f"Send LX01 as {self._line}", code="7", element=1)
         return (Wrong(segment, "LX", step.place.path, fault),)
 
-    def _wrong(self, segment: int, path: str, rule: str, what: str, fix: str, element: int) -> Iterator[Wrong]:
+    def _wrong(self, segment: int, path: str, rule: str, what: str, fix: str, element: int) -> Wrong:
         self._sound = False
-        yield Wrong(segment, "HL", path, Fault(rule=f"x12.hl.{rule}", what=what, fix=fix, code="7", element=element))
+        return Wrong(segment, "HL", path, Fault(rule=f"x12.hl.{rule}", what=what, fix=fix, code="7", element=element))
 
-    def _close(self, keep: int) -> Iterator[Wrong]:
+    def _close(self, keep: int) -> list[Wrong]:
         """Levels end: HL04, where it is sent, is 1 with a level below, 0 without (X12 data element 736)."""
-        ended, self._open[keep:] = self._open[keep:], []
-        for each in ended if self._sound else ():
+        wrong = []
+        for each in self._open[keep:] if self._sound else ():
             if each.child == "1" and not each.has_child:
                 what = "HL04 says that a level follows below this one, and none does"
                 fix = "Send the level, or HL04 as 0"
@@ -88,9 +95,10 @@ class Numbering:
                 fix = "Send HL04 as 1"
             else:
                 continue
-            yield Wrong(
-                each.segment, "HL", each.path, Fault(rule="x12.hl.child", what=what, fix=fix, code="7", element=4)
-            )
+            fault = Fault(rule="x12.hl.child", what=what, fix=fix, code="7", element=4)
+            wrong.append(Wrong(each.segment, "HL", each.path, fault))
+        del self._open[keep:]
+        return wrong
 
 
 def _first(element: str) -> str:

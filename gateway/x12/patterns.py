@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from gateway.x12.nodes import UNLIMITED, CompositeNode, ElementNode, SegmentNode
 
 DECIMALS_MAX = 4
-TRIE_MAX = 2000  # codes; a longer list is looked up as a set, after the match
+TRIE_MAX = 600  # codes; a longer list is looked up as a set after the match, for to compile it several times is slow
+TRIE_MAX_ALONE = 2000  # in a segment that has one list at most
 FORMAT_QUALIFIER, FORMATTED_DATE = "1250", "1251"  # X12 data elements
 
 # X12.6's extended character set (5010) without the four delimiters, and without what may not end a value.
@@ -206,7 +207,7 @@ class _Writer:
         if listed is not None:
             codes = listed if codes is None or node.external else codes & listed
         if codes is not None and test is None and not node.pattern:
-            if len(codes) <= TRIE_MAX:
+            if len(codes) <= (TRIE_MAX_ALONE if len(self._node.elements) <= 2 else TRIE_MAX):
                 return trie(codes)
             self._groups += 1
             self._sets.setdefault(frozenset((*codes, None)), []).append(self._groups)
