@@ -23,7 +23,22 @@ STEP = Step(Place(0, SegmentNode("CLP", "the claim", "R", 1, 1), (), "2000/2100"
 Told = tuple[int, str, str, int, str]  # number of the segment, rule, severity, element, words
 
 # Amounts of which many sums come out even, and such as none can be made of.
-_even = st.sampled_from(["0", "10", "10.00", "-10", "20", "30", "5.5", "-5.50", ".5", "1234567.89"])
+_even = st.sampled_from(
+    [
+        "0",
+        "10",
+        "10.00",
+        "-10",
+        "20",
+        "30",
+        "5.5",
+        "-5.50",
+        ".5",
+        "1234567.89",
+        "99999999999999999",
+        "-99999999999999999",
+    ]
+)
 _amounts = st.one_of(_even, _even, _even, st.sampled_from(["", "x", "1.234", "1.230", "-", "10.", "1e2", " 10"]))
 _reasons = st.sampled_from(["45", "1", "97", ""])
 
@@ -121,7 +136,8 @@ def _in_order(loop: Loop) -> Iterator[Segment]:
 @settings(max_examples=400, deadline=None)
 @given(_remittances(), st.lists(st.integers(0, 60), max_size=4))
 def test_a_remittance_that_is_followed_is_judged_as_a_whole_one(root: Loop, cuts: list[int]) -> None:
-    assert _followed(RemittanceAmounts(), _in_order(root), cuts) == _judged(check_remittance(root))
+    texts = ["*".join(each.parts) for each in _in_order(root)]
+    assert _followed(RemittanceAmounts(), _in_order(root), cuts) == _judged(check_remittance(root)), texts
 
 
 @seed(12)
@@ -168,6 +184,20 @@ def test_an_amount_of_any_length_stops_nobody(digits: int) -> None:
     assert told == [(2, "x12.balance.transaction")] + [(3, "x12.balance.claim")] * (digits == 18)
     segments = [Segment.from_text(each) for each in (f"CLM*C*{'9' * digits}", f"SV1*X*{'8' * digits}")]
     assert len(_followed(ClaimAmounts(), segments, ())) == (digits == 18)
+
+
+@pytest.mark.parametrize("huge", ["100000000000000000", "-100000000000000000"])
+def test_a_cent_does_not_hide_among_huge_amounts(huge: str) -> None:
+    other = huge[1:] if huge[0] == "-" else f"-{huge}"
+    texts = [
+        "BPR*I*100",
+        "CLP*C*1*100.01*100",
+        f"CAS*CO*45*{huge}",
+        f"CAS*OA*45*{other}",
+        f"SVC*HC:97110*{huge}*{huge}",
+    ]
+    segments = [Segment.from_text(each, number=number) for number, each in enumerate([*texts, "SVC*X*1e17"], 2)]
+    assert [each[:2] for each in _followed(RemittanceAmounts(), segments, ())] == [(3, "x12.balance.claim")]
 
 
 def test_sums_of_any_length_are_exact() -> None:

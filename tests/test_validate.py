@@ -4,6 +4,7 @@ Documents are those of the fixtures, made-up files of each kind, and all of thes
 """
 
 import random
+import re
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -191,6 +192,25 @@ def test_a_finding_with_an_offset_names_the_segment_that_begins_there(number: in
         where = finding.where
         if isinstance(where, Position) and where.offset >= 0 and where.tag:
             assert data[where.offset :].startswith(where.tag.encode()), finding
+
+
+@pytest.mark.parametrize("chunk", [1 << 16, 333, 5])
+@pytest.mark.parametrize("kind", ["837p", "835"])
+def test_numbers_and_sums_are_told_where_their_segment_begins(kind: str, chunk: int) -> None:
+    """Also of segments that went by long before, such as an HL whose HL04 is wrong, or BPR."""
+    data = _made(kind)
+    for old, new in ((b"*22*1~", b"*22*0~"), (b"*22*0~", b"*22*1~"), (b"LX*2~", b"LX*7~"), (b"HL*3*", b"HL*9*")):
+        data = data.replace(old, new, 1)
+    data = re.sub(rb"(BPR\*I|CLM\*[^*~]*|SVC\*[^*]*|CLP\*[^*]*\*1)\*", rb"\1*1", data)
+    found = [each for each in _Said(check(_chunks(data, chunk))).found if each.rule.split(".")[1] in _COUNTED]
+    assert {each.rule.split(".")[1] for each in found} == ({"hl", "lx", "balance"} if kind == "837p" else {"balance"})
+    for each in found:
+        assert isinstance(each.where, Position)
+        assert each.where.offset >= 0, each
+        assert data[each.where.offset :].startswith(each.where.tag.encode()), each
+
+
+_COUNTED = {"hl", "lx", "balance"}
 
 
 # --- Memory ----------------------------------------------------------------------------------------------------------

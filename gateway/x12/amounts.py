@@ -25,7 +25,7 @@ from gateway.x12.wrong import Wrong
 
 MEMO_MAX = 4096  # amounts that one set remembers, for fees repeat
 DOUBT = 0.004  # dollars; sums of whole cents that differ do so by more
-HUGE = 1e12  # dollars; below, a float is exact to far less than that
+HUGE = 1e12  # dollars; below, a float is exact to far less than that. What is not, is infinitely in doubt.
 
 Sum = float  # whole cents as int, or nan
 Amounted = tuple[int, Step, str]  # a segment with amounts: its number in the set, its step, its text
@@ -65,6 +65,12 @@ class RemittanceAmounts:
         self._waiting = over[last:]
         return self._judge(over[:last])
 
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the segments that something may be told of yet."""
+        yield from (number for number, _, text in self._waiting if text[:3] != "CAS")
+        if self._payment_at is not None:
+            yield self._payment_at[0]
+
     def end(self) -> Iterator[Wrong]:
         """The end of the set."""
         yield from self._judge(self._waiting)
@@ -95,6 +101,8 @@ class RemittanceAmounts:
                         adjusted = float(parts[3]) + float(parts[6])
                     else:
                         adjusted = self._adjusted(parts) / 100
+                    if not -HUGE < adjusted < HUGE:
+                        adjusted = nan if isnan(adjusted) else inf
                     claim -= adjusted
                     if in_line:
                         line -= adjusted
@@ -103,8 +111,8 @@ class RemittanceAmounts:
                         wrong += self._line(segments[line_at:at])
                     line_at, in_line, line = at, True, nan
                     parts = text.split("*", 4)
-                    charge = float(parts[2])
-                    line = charge - float(parts[3]) if charge < HUGE else inf
+                    charge, paid = float(parts[2]), float(parts[3])
+                    line = charge - paid if -HUGE < charge < HUGE else -inf
                 else:
                     if line > DOUBT or line < -DOUBT:
                         wrong += self._line(segments[line_at:at])
@@ -115,8 +123,8 @@ class RemittanceAmounts:
                         claim = nan
                         parts = text.split("*", 5)
                         self._total += self._cents[parts[4]]
-                        charge = float(parts[3])
-                        claim = charge - float(parts[4]) if charge < HUGE else inf
+                        charge, paid = float(parts[3]), float(parts[4])
+                        claim = charge - paid if -HUGE < charge < HUGE else -inf
                     elif tag == "BPR":
                         self._payment_at = one
                     else:
@@ -184,6 +192,11 @@ class ClaimAmounts:
                 yield from self._over(left)
             self._claim_at, left, lines = one, amount, 0
         self._left, self._lines = left, lines
+
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the segments that something may be told of yet."""
+        if self._claim_at is not None:
+            yield self._claim_at[0]
 
     def end(self) -> Iterator[Wrong]:
         """The end of the set."""

@@ -4,6 +4,7 @@ follow below, LX01 counts a claim's lines.
 It knows no guide, never mends a number, and remembers the open levels only.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.x12.elements import Fault
@@ -61,6 +62,10 @@ class Numbering:
             wrong += self._close(keep)
         levels.append(_Level(number, count, child, segment, path))
         return wrong
+
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the segments that something may be told of yet."""
+        return (each.segment for each in self._open)
 
     def end(self) -> list[Wrong]:
         """The end of the set."""

@@ -56,7 +56,9 @@ class Walk:
         self._table = guide.start.table
         self._counts = [0] * guide.counters
         self._numbering = Numbering()
-        self._source: Source | None = None
+        self._source: Source | None = None  # what is taken now
+        self._shift = 0  # from an index in it to the segment's number
+        self._offsets: dict[int, int] = {}  # of earlier segments that may be told of yet, by their number
         self._amounts = amounts_of(guide.name)
         self._paid: list[Amounted] = []  # segments with amounts that were not looked at yet
         self._specials: dict[str, Special] = {"HL": self._numbering.hl}
@@ -77,6 +79,7 @@ class Walk:
         """
         texts = source.texts
         first = self.number + 1
+        self._source, self._shift = source, first - start
         table, counts, specials = self._table, self._counts, self._specials
         keep, pay = trail.append if trail is not None else None, self._paid.append
         for number, text in enumerate(texts[start:] if start else texts, first):
@@ -129,6 +132,7 @@ class Walk:
         if self._amounts is not None and self._paid:
             self._tell(self._amounts.take(self._paid))
             self._paid.clear()
+        self._remember()
         return number - first + start
 
     def end(self, se: Segment | None) -> None:
@@ -209,9 +213,22 @@ class Walk:
             what = f"{node.name} comes more than {node.repeat} times"
             self._find(one, "repeated", what, "Leave the rest out", loop=path, code="5")
 
+    def _remember(self) -> None:
+        """Keeps where those segments begin that are not over when what is taken now is."""
+        numbers = [*self._numbering.numbers(), *(self._amounts.numbers() if self._amounts is not None else ())]
+        self._offsets = {each: self._offset(each) for each in numbers}
+        self._source = None
+
+    def _offset(self, number: int) -> int:
+        """Where a segment begins that is taken now, or was remembered."""
+        known = self._offsets.get(number)
+        if known is None and self._source is not None:
+            return self._source.segment(number - self._shift, number).offset
+        return -1 if known is None else known
+
     def _tell(self, wrong: Iterable[Wrong]) -> None:
         for each in wrong:
-            self.fault(Segment(each.tag, (), each.segment), each.fault, each.path)
+            self.fault(Segment(each.tag, (), each.segment, self._offset(each.segment)), each.fault, each.path)
 
     def _where(self, one: Segment, loop: str, element: int = 0, component: int = 0, repetition: int = 0) -> Position:
         return replace(
