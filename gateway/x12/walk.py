@@ -170,11 +170,11 @@ class Walk:
 
     def _judge(self, place: Place, segment: Segment) -> None:
         found = list(elements.check(place.node, segment))
-        wrong = {(each.element, each.component) for each in found}
+        wrong = {(each.element, each.component, each.repetition) for each in found}
         found += (
             each
             for each in self.guide.listed(place).faults(segment, self._on)
-            if (each.element, each.component) not in wrong
+            if (each.element, each.component, each.repetition) not in wrong
         )
         for fault in found:
             self.fault(segment, fault, place.path)
