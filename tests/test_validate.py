@@ -181,6 +181,19 @@ def _number(finding: Finding) -> int:
     return finding.where.segment
 
 
+@pytest.mark.parametrize("version", ["005010X222A1", "no guide"])
+def test_a_tag_that_begins_like_one_of_the_envelope_is_none(version: str) -> None:
+    """ISA, GS, ST, SE, GE and IEA are tags as a whole; with a guide and without, such a segment is one of the set."""
+    head = b"ISA*00*          *00*          *ZZ*A              *ZZ*B              *260302*1200*^*00501*000000001*0*T*:~"
+    for tag in (b"ISAB", b"GEX", b"SE1", b"STX", b"IEA1", b"ISA1"):
+        body = b"GS*HC*AA*BB*20260302*1200*1*X*%s~ST*837*0001~%s*1~SE*3*0001~GE*1*1~IEA*1*000000001~"
+        data = head + body % (version.encode(), tag)
+        _agree(data, 40)
+        said = _Said(examine([data]))
+        assert [each[3] for each in said.sets] == [3], tag
+        assert not any(each.rule in ("x12.set.count", "x12.envelope.unexpected") for each in said.found), tag
+
+
 # --- Places ----------------------------------------------------------------------------------------------------------
 
 

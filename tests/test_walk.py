@@ -20,6 +20,7 @@ from x12_samples import Maker
 
 from gateway.errors import Position
 from gateway.x12 import guide, registry
+from gateway.x12.codec import Reader
 from gateway.x12.nodes import ROOT, UNLIMITED, CompositeNode, ElementNode, LoopNode, SegmentNode
 from gateway.x12.table import Compiled, Step
 from gateway.x12.tree import Segment
@@ -160,6 +161,28 @@ def _agree(compiled: Compiled, root: LoopNode, texts: Sequence[str], cuts: Seque
     assert sorted(_told(walk)) == sorted(slow.told)
 
 
+def _agree_on_bytes(compiled: Compiled, root: LoopNode, texts: Sequence[str], chunk: int) -> None:
+    """The same of a document that is read: segments come many at once, as the reader has them."""
+    isa = "ISA*00*          *00*          *ZZ*A              *ZZ*B              *260302*1200*^*00501*000000001*0*T*:"
+    data = "".join(f"{text}~\n" for text in (isa, *texts)).encode()
+    slow, reader = SlowWalk(root), Reader()
+    walk = Walk(compiled, Position())
+    walk.begin(Segment("ST"))
+    found: list[SegmentNode | None] = []
+    places: list[SegmentNode | None] = []
+    for at in range(0, len(data), chunk):
+        for batch in reader.batches(data[at : at + chunk]):
+            start = batch.texts[:1] == [isa]
+            trail: list[Step | None] = []
+            assert walk.run(batch, start, trail) == len(batch.texts)
+            found += [each.place.node if each is not None else None for each in trail]
+            places += [slow.take(batch.segment(index)) for index in range(start, len(batch.texts))]
+    walk.end(None)
+    slow.end()
+    assert [_named(each) for each in found] == [_named(each) for each in places]
+    assert sorted(_told(walk)) == sorted(slow.told)
+
+
 def _told(walk: Walk) -> Iterator[Told]:
     for each in walk.findings:
         rule = each.rule.removeprefix("x12.segment.")
@@ -242,6 +265,7 @@ def test_both_walks_agree_on_guides_that_are_made_up(root: LoopNode, texts: list
     compiled = Compiled("made up", root)
     _agree(compiled, root, texts, cuts)
     _agree(compiled, root, texts)  # Its tables are filled by now.
+    _agree_on_bytes(compiled, root, texts, 1 + sum(cuts))
 
 
 @seed(12)
@@ -250,7 +274,9 @@ def test_both_walks_agree_on_guides_that_are_made_up(root: LoopNode, texts: list
 def test_both_walks_agree_on_sets_that_follow_the_guide(root: LoopNode, number: int) -> None:
     compiled, chance = Compiled("made up", root), random.Random(number)
     for _ in range(3):
-        _agree(compiled, root, list(_sequence(root, chance, 40)))
+        texts = list(_sequence(root, chance, 40))
+        _agree(compiled, root, texts)
+        _agree_on_bytes(compiled, root, texts, 1 << 16)
 
 
 def _sequence(root: LoopNode, chance: random.Random, most: int) -> Iterator[str]:
@@ -307,6 +333,7 @@ def _sets(name: str, count: int) -> Iterator[list[str]]:
 def test_both_walks_agree_on_the_guides_of_the_registry(name: str) -> None:
     for texts in _sets(name, 12):
         _agree(_whole(name), _whole(name).root, texts)
+        _agree_on_bytes(_whole(name), _whole(name).root, texts, 1 << 16)
 
 
 @pytest.mark.full
@@ -314,3 +341,4 @@ def test_both_walks_agree_on_the_guides_of_the_registry(name: str) -> None:
 def test_both_walks_agree_on_many_sets(name: str) -> None:
     for texts in _sets(name, 400):
         _agree(_whole(name), _whole(name).root, texts)
+        _agree_on_bytes(_whole(name), _whole(name).root, texts, 1 << 16)

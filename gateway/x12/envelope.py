@@ -213,7 +213,8 @@ def next_of_envelope(batch: Batch, start: int) -> int:
     """The index of the next segment of the envelope, or how many there are."""
     texts = batch.texts
     for index in range(start, len(texts)):
-        if texts[index][:3].rstrip("*") in ENVELOPE:
+        tag = texts[index][:3].rstrip("*")
+        if tag in ENVELOPE and texts[index][len(tag) : len(tag) + 1] in ("*", ""):
             return index
     return len(texts)
 
