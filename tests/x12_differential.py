@@ -1,7 +1,7 @@
 """Holds our findings against pyx12's on documents with mistakes, and takes an unexplained difference to its least form.
 
-Run: ``python tests/x12_differential.py COUNT [SEED]``. Documents are generated and made up; the shortest one that still
-shows a difference is printed whole.
+Run: ``python tests/x12_differential.py COUNT [SEED]``; with COUNT 0 it prints the listed reasons. Documents are
+generated and made up; the shortest one that still shows a difference is printed whole.
 """
 
 import random
@@ -17,7 +17,7 @@ if __name__ == "__main__":
 
 import x12_reasons  # noqa: F401 - These two list the reasons.
 import x12_walk_reasons  # noqa: F401
-from x12_difference import Difference, unexplained
+from x12_difference import REASONS, Difference, unexplained
 from x12_files import Form, interchange
 from x12_mutations import ENVELOPE, mutated
 from x12_oracle import MAPS, Fault, OracleCrashed, our_faults, pyx12_faults
@@ -133,6 +133,9 @@ def _told(kind: str, segments: list[str], left: list[Fault]) -> str:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "0":
+        print("\n".join(f"{each.name} ({each.right}): {each.why}" for each in REASONS))
+        sys.exit()
     outcome = run(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
     print(outcome)
     sys.exit(1 if outcome.unexplained else 0)
