@@ -542,7 +542,7 @@ def _sniff(head: bytes, *, last: bool) -> Delimiters | str | None:
     if len(head) < 4:
         return "the document does not hold a whole ISA segment" if last else None
     element = head[3:4]
-    if element.isalnum() or element in _BLANKS or element[0] >= 0x80:
+    if element.isalnum() or element in _FILLERS or element[0] >= 0x80:
         return "ISA is not followed by an element separator"
     parts = head.split(element, ISA_ELEMENTS)
     if len(parts) <= ISA_ELEMENTS:
