@@ -5,6 +5,7 @@ made up here that hold what no guide of today does. That what is valid passes is
 """
 
 import random
+import time
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
@@ -22,6 +23,7 @@ from gateway.x12.tree import Segment
 
 SINCE = (date(2020, 1, 1), date(2021, 6, 30), date(2023, 10, 1), date(2026, 3, 2), date(2031, 1, 1), None)
 OLDER = (date(2005, 1, 1), date(2014, 9, 30), date(2019, 12, 31))
+LONG, SECONDS_MAX = 20_000, 1.0  # It takes milliseconds; a pattern that tries in many ways takes years.
 PASSED_MIN = 0.95  # of the texts meant to be valid
 FORMS_OF_A_GUIDE = {"REF"}  # 837P REF*SY: nine digits by a pattern of the guide, which the samples do not follow
 
@@ -90,6 +92,21 @@ def test_the_slow_path_finds_nothing_in_what_is_meant_to_be_valid(name: str) -> 
             made += 1
             refused += not passes(text) and not list(_faults(compiled, place, text, SINCE))
     assert refused <= (1 - PASSED_MIN) * made
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_no_text_takes_long(name: str) -> None:
+    """However long it is, and whatever repeats in it: a match never tries one part in many ways."""
+    compiled = _compiled(name, False)
+    for place in compiled.places:
+        tag, passes = place.node.tag, compiled.check(place)
+        text = Maker(place.node, compiled.listed(place), random.Random(place.index)).text(1)
+        long = [f"{tag}{each * LONG}" for each in ("*", "*A", "*:", "*A:", "^A", " ", "A")]
+        long += [f"{text}{each * LONG}" for each in ("*", ":A", "^A", " ", "1", "A")]
+        begun = time.process_time()
+        for each in long:
+            passes(each)
+        assert time.process_time() - begun < SECONDS_MAX, (place.path, tag)
 
 
 # --- Segments that are made up ---------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 Documents are those of the fixtures, made-up files of each kind, and all of these with slips in bytes and segments.
 """
 
+import contextlib
 import random
 import re
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, seed, settings
@@ -17,6 +19,7 @@ from test_x12 import CLAIM
 from x12_files import Form, interchange
 
 from gateway.errors import Finding, MalformedInterchange, Position
+from gateway.x12 import guide
 from gateway.x12.balance import check_claim, check_remittance
 from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment
 from gateway.x12.explain import explain
@@ -27,6 +30,8 @@ from gateway.x12.validate import Examined, SetEnd, Unit, check, examine, stream
 FIXTURES = sorted((Path(__file__).parent / "fixtures").rglob("*.edi"))
 KINDS = ("837p", "835", "277ca", "999")
 SITUATIONS = 4  # SNIP type
+
+Way = Callable[[Iterable[bytes]], Iterator[object]]
 
 
 @cache
@@ -194,6 +199,49 @@ def test_a_tag_that_begins_like_one_of_the_envelope_is_none(version: str) -> Non
         assert not any(each.rule in ("x12.set.count", "x12.envelope.unexpected") for each in said.found), tag
 
 
+def _sets(way: Way, data: bytes) -> list[Any]:
+    found: list[Any] = []
+    with contextlib.suppress(MalformedInterchange):
+        found.extend(each for each in way([data]) if isinstance(each, Examined | SetEnd))
+    return found
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_the_rest_of_a_stream_is_the_set_without_what_was_let_go(number: int) -> None:
+    chance = random.Random(number)
+    data = _slipped(chance.choice(_documents()), chance)
+    for whole, end in zip(_sets(examine, data), _sets(stream, data), strict=True):
+        if whole.root is None:
+            assert end.root is None
+            continue
+        endings = guide.load(whole.guide).endings
+        assert _as_lists(Loop("", whole.root.segments)) == _as_lists(Loop("", end.root.segments))
+        kept = [each for each in whole.root.loops if not endings[each.id].let_go]
+        assert list(map(_as_lists, kept)) == list(map(_as_lists, end.root.loops))
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_a_set_at_hand_is_walked_as_one_that_is_read(number: int) -> None:
+    """What we built is held against its guide in the same way, before anybody reads it."""
+    chance = random.Random(number)
+    data = _slipped(chance.choice(_documents()), chance)
+    for one in _sets(examine, data):
+        if one.root is not None:
+            walked = guide.load(one.guide).walk(one.set.segments, one.set.place)
+            assert _as_lists(walked.root) == _as_lists(one.root)
+            assert walked.guides == one.names
+            of_envelope = {repr(each) for each in one.set.findings}
+            inside = [each for each in map(repr, _of_guide(one.findings)) if each not in of_envelope]
+            assert sorted(inside) == _sorted(walked.findings)
+
+
+def _of_guide(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Those that a walk finds: neither of situations nor of what the set is called."""
+    for each in findings:
+        if each.snip != SITUATIONS and not each.rule.startswith(("x12.group", "x12.set")):
+            yield each
+
+
 # --- Places ----------------------------------------------------------------------------------------------------------
 
 
@@ -227,9 +275,6 @@ _COUNTED = {"hl", "lx", "balance"}
 
 
 # --- Memory ----------------------------------------------------------------------------------------------------------
-
-
-Way = Callable[[Iterable[bytes]], Iterator[object]]
 
 
 def _peak(kind: str, size: int, way: Way) -> int:
