@@ -31,6 +31,14 @@ def test_what_is_sound_has_no_findings(tmp_path: Path) -> None:
     assert faulted(tmp_path, wire.REQUEST, golden("278_request", RequestMessage)) == set()
 
 
+def test_a_partner_may_want_a_qualifier_that_the_guide_does_not_know(tmp_path: Path) -> None:
+    """ISA05 and ISA07 are what partners agree on; a code outside of the guide is a warning, and no reason to hold."""
+    partner = settings_in(tmp_path).partners[PARTNER]
+    envelope = partner.envelope.model_copy(update={"receiver_qualifier": "12"})
+    _, findings = wire.build(wire.CLAIM, golden("837p", ClaimBatch), partner.model_copy(update={"envelope": envelope}))
+    assert not findings
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [

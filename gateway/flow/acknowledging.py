@@ -154,7 +154,8 @@ def _examined(partner: Partner, due: Due, at: datetime) -> Due:
 def _faults(content: bytes) -> Iterator[Finding]:
     for part in examine([content]):
         if isinstance(part, Finding):
-            yield part
+            if part.severity is Severity.BLOCK:
+                yield part
         elif isinstance(part, Examined):
             unchecked = part.root is None
             yield from (each for each in part.findings if unchecked or each.severity is Severity.BLOCK)

@@ -52,7 +52,8 @@ def build(transaction: Transaction, record: Any, partner: Partner) -> tuple[list
     reads_back = False
     for part in examine([sample]):
         if isinstance(part, Finding):
-            findings.append(part)
+            if part.severity is Severity.BLOCK:  # A partner may want what the envelope's guide does not know.
+                findings.append(part)
         elif isinstance(part, Examined):
             blocked = [each for each in part.findings if each.severity is Severity.BLOCK]
             findings += [_with_field(mapped, part.root, each) for each in blocked]
