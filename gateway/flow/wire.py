@@ -28,6 +28,7 @@ class Transaction:
 
 REQUEST = Transaction(name="278_request", set_type="278", functional_id="HI", version="005010X217")
 CLAIM = Transaction(name="837p", set_type="837", functional_id="HC", version="005010X222A1")
+SAMPLED = datetime(2020, 1, 1)  # of what is read back; a guide is compiled once for all days since then
 OUTBOUND = {REQUEST.set_type: REQUEST, CLAIM.set_type: CLAIM}
 
 
@@ -45,8 +46,8 @@ def build(transaction: Transaction, record: Any, partner: Partner) -> tuple[list
     mapped = maps.load(transaction.name)
     segments = mapped.build(record)
     sample = wrap(
-        interchange(partner, 1, datetime(2000, 1, 1)),
-        [(_group(partner, transaction, 1, datetime(2000, 1, 1)), [_body(transaction, 1, segments)])],
+        interchange(partner, 1, SAMPLED),
+        [(_group(partner, transaction, 1, SAMPLED), [_body(transaction, 1, segments)])],
     )
     findings: list[Finding] = []
     reads_back = False
