@@ -13,6 +13,7 @@ ONCE_BROKEN = {
     "set_in_a_set": ISA + b"GS*HN*A*B*20260302*1200*1*X*005010X214~ST*277*0001~BHT*0085~ST*277*0001~SE*1*0001~",
     "empty_at_a_chunk": ISA + b"\nGS*HN\n14401~\nST*2~\n~",
     "filler_as_separator": ISA.replace(b"*", b"\x1a") + b"8~\x1a*~\x1a~\x1a*~",
+    "isa_again_in_no_room": b"ISA****************~S~\nISA*~",
     "four_bytes": b"4\x91\x19\x00",
 }
 

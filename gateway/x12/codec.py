@@ -311,7 +311,7 @@ class Reader:
             texts[-1] = texts[-1][:-1]
         else:
             texts.pop()
-        return texts if len(texts) == ends and texts[-1] and _short(text) else None
+        return texts if texts and len(texts) == ends and texts[-1] and _short(text) else None
 
     def _take(self, raw: bytes, marks: Delimiters, batch: Batch) -> None:
         """Adds one segment to a batch, as it is without what is odd about it."""
