@@ -294,8 +294,8 @@ def _peak(kind: str, size: int, way: Way) -> int:
 def test_a_set_of_any_length_takes_the_same_memory(kind: str, way: Way) -> None:
     """But for what is remembered up to a limit, such as amounts that come again: less than a third of the growth."""
     short, long = 200_000, 1_200_000
-    for _ in way([_made(kind, short, 1_000_000)]):
-        pass  # Tables are filled now.
+    for _ in way([_made(kind, long, 1_000_000)]):
+        pass  # Tables are filled now, and the amounts met that are remembered.
     assert _peak(kind, long, way) < _peak(kind, short, way) + (long - short) // 3
 
 

@@ -7,7 +7,7 @@ its own, so what it belongs to is not judged: such a sum is not a number either,
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from math import inf, isnan, nan
+from math import isnan, nan
 
 from gateway.x12.balance import (
     BalanceFault,
@@ -23,9 +23,8 @@ from gateway.x12.table import Step
 from gateway.x12.tree import Segment
 from gateway.x12.wrong import Wrong
 
-MEMO_MAX = 4096  # amounts that one set remembers, for fees repeat
-DOUBT = 0.004  # dollars; sums of whole cents that differ do so by more
-HUGE = 1e12  # dollars; below, a float is exact to far less than that. What is not, is infinitely in doubt.
+TEXT_MAX = 18  # characters of an amount that is remembered
+MEMO_MAX = 32_768  # amounts that are remembered, for fees repeat; never whose they were
 
 Sum = float  # whole cents as int, or nan
 Amounted = tuple[int, Step, str]  # a segment with amounts: its number in the set, its step, its text
@@ -37,22 +36,20 @@ class _Cents(dict[str, Sum]):
     def __missing__(self, text: str) -> Sum:
         read = cents(text)
         amount = nan if read is None else read
-        if len(self) < MEMO_MAX:
+        if len(self) < MEMO_MAX and len(text) <= TEXT_MAX:
             self[text] = amount
         return amount
 
 
-class RemittanceAmounts:
-    """An 835: each line and claim when the next begins, the total at the end.
+_CENTS = _Cents()
 
-    A first look adds in floating point, where what is out by a cent or more cannot hide; what seems to be out is added
-    again in whole cents, and these have the word. The total is in cents throughout.
-    """
+
+class RemittanceAmounts:
+    """An 835: each line and claim when the next begins, the total at the end."""
 
     tags = frozenset({"BPR", "CLP", "CAS", "SVC", "PLB"})
 
     def __init__(self) -> None:
-        self._cents = _Cents()
         self._waiting: list[Amounted] = []  # of the claim in hand
         self._total: Sum = 0
         self._payment_at: Amounted | None = None
@@ -77,7 +74,7 @@ class RemittanceAmounts:
         if self._payment_at is None:
             return
         parts = self._payment_at[2].split("*", 3)
-        out = self._total - (self._cents[parts[2]] if len(parts) > 2 else nan)
+        out = self._total - (_CENTS[parts[2]] if len(parts) > 2 else nan)
         if isnan(out):
             yield _wrong(self._payment_at, unjudged_total(Segment("BPR")))
         elif out:
@@ -86,7 +83,9 @@ class RemittanceAmounts:
     def _judge(self, segments: Sequence[Amounted]) -> list[Wrong]:
         """Whole claims, and what stands around them."""
         wrong: list[Wrong] = []
-        line = claim = 0.0
+        known = _CENTS
+        line: Sum = 0
+        claim: Sum = 0
         line_at = claim_at = 0
         in_line = False
         for at, one in enumerate(segments):
@@ -96,75 +95,55 @@ class RemittanceAmounts:
                 if tag == "CAS":
                     parts = text.split("*")
                     if len(parts) < 6:
-                        adjusted = float(parts[3])
+                        adjusted = known[parts[3]]
                     elif len(parts) == 7:
-                        adjusted = float(parts[3]) + float(parts[6])
+                        adjusted = known[parts[3]] + known[parts[6]]
                     else:
-                        adjusted = self._adjusted(parts) / 100
-                    if not -HUGE < adjusted < HUGE:
-                        adjusted = nan if isnan(adjusted) else inf
+                        adjusted = _given(parts[2:19:3], parts[3:19:3])
                     claim -= adjusted
                     if in_line:
                         line -= adjusted
                 elif tag == "SVC":
-                    if line > DOUBT or line < -DOUBT:
-                        wrong += self._line(segments[line_at:at])
+                    if line:
+                        wrong += _line(segments[line_at], line)
                     line_at, in_line, line = at, True, nan
                     parts = text.split("*", 4)
-                    charge, paid = float(parts[2]), float(parts[3])
-                    line = charge - paid if -HUGE < charge < HUGE else -inf
+                    line = known[parts[2]] - known[parts[3]]
                 else:
-                    if line > DOUBT or line < -DOUBT:
-                        wrong += self._line(segments[line_at:at])
-                    if claim > DOUBT or claim < -DOUBT:
-                        wrong += self._claim(segments[claim_at:at])
-                    claim_at, in_line, line, claim = at, False, 0.0, 0.0
+                    if line:
+                        wrong += _line(segments[line_at], line)
+                    if claim:
+                        wrong += _claim(segments[claim_at], claim)
+                    claim_at, in_line, line, claim = at, False, 0, 0
                     if tag == "CLP":
                         claim = nan
                         parts = text.split("*", 5)
-                        self._total += self._cents[parts[4]]
-                        charge, paid = float(parts[3]), float(parts[4])
-                        claim = charge - paid if -HUGE < charge < HUGE else -inf
+                        paid = known[parts[4]]
+                        self._total += paid
+                        claim = known[parts[3]] - paid
                     elif tag == "BPR":
                         self._payment_at = one
                     else:
                         parts = text.split("*")
-                        self._total -= _given(self._cents, parts[3:15:2], parts[4:15:2])
-            except (IndexError, ValueError):  # An amount is missing or none, and the guide says so.
+                        self._total -= _given(parts[3:15:2], parts[4:15:2])
+            except IndexError:  # An amount is missing, and the guide says so.
                 if tag == "CAS":
                     claim = line = nan
-                elif tag == "CLP" and len(parts) < 5:
+                elif tag == "CLP":
                     self._total = nan
-        if line > DOUBT or line < -DOUBT:
-            wrong += self._line(segments[line_at:])
-        if claim > DOUBT or claim < -DOUBT:
-            wrong += self._claim(segments[claim_at:])
+        if line:
+            wrong += _line(segments[line_at], line)
+        if claim:
+            wrong += _claim(segments[claim_at], claim)
         return wrong
 
-    def _line(self, segments: Sequence[Amounted]) -> Iterator[Wrong]:
-        """A line, from its SVC to its last CAS, in whole cents."""
-        out = self._left(segments, 2)
-        if out:
-            yield _wrong(segments[0], line_fault(Segment("SVC"), out))
 
-    def _claim(self, segments: Sequence[Amounted]) -> Iterator[Wrong]:
-        """A claim, from its CLP to its last CAS, in whole cents."""
-        out = self._left(segments, 3)
-        if out:
-            yield _wrong(segments[0], claim_fault(Segment("CLP"), out))
+def _line(svc: Amounted, left: Sum) -> list[Wrong]:
+    return [] if isnan(left) else [_wrong(svc, line_fault(Segment("SVC"), int(left)))]
 
-    def _left(self, segments: Sequence[Amounted], element: int) -> int:
-        """Cents of a charge that are neither paid nor adjusted; 0 where one of its amounts is no number."""
-        parts = segments[0][2].split("*")
-        left = self._cents[parts[element]] - self._cents[parts[element + 1]]
-        for _, _, text in segments:
-            if text[:3] == "CAS":
-                left -= self._adjusted(text.split("*"))
-        return 0 if isnan(left) else int(left)
 
-    def _adjusted(self, parts: list[str]) -> Sum:
-        """The sum of a CAS."""
-        return _given(self._cents, parts[2:19:3], parts[3:19:3])
+def _claim(clp: Amounted, left: Sum) -> list[Wrong]:
+    return [] if isnan(left) else [_wrong(clp, claim_fault(Segment("CLP"), int(left)))]
 
 
 class ClaimAmounts:
@@ -173,14 +152,13 @@ class ClaimAmounts:
     tags = frozenset({"CLM", "SV1"})
 
     def __init__(self) -> None:
-        self._cents = _Cents()
         self._left: Sum = 0  # of the charge, after its lines
         self._lines = 0
         self._claim_at: Amounted | None = None
 
     def take(self, segments: Sequence[Amounted]) -> Iterator[Wrong]:
         """Segments of ``tags`` in their order; what is over and does not add up."""
-        known, left, lines = self._cents, self._left, self._lines
+        known, left, lines = _CENTS, self._left, self._lines
         for one in segments:
             parts = one[2].split("*", 3)
             amount = known[parts[2]] if len(parts) > 2 else nan
@@ -208,12 +186,12 @@ class ClaimAmounts:
             yield _wrong(self._claim_at, charge_fault(Segment("CLM"), int(left)))
 
 
-def _given(known: _Cents, reasons: list[str], amounts: list[str]) -> Sum:
+def _given(reasons: list[str], amounts: list[str]) -> Sum:
     """The sum of the amounts that are there or should be: the first, and any behind a reason."""
     if not amounts:
         return nan
     return sum(
-        known[amount]
+        _CENTS[amount]
         for at, (reason, amount) in enumerate(zip_longest(reasons, amounts, fillvalue=""))
         if amount or reason or not at
     )
