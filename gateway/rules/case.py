@@ -15,6 +15,7 @@ from gateway.errors import Finding, SettingsInvalid, Severity
 
 Day = date  # Case has a field of that name.
 
+PAYER = 7  # WEDI SNIP type: what one partner asks for
 DISCIPLINES = ("GP", "GO", "GN")
 MEMO = "memo"  # What the ledger calls a bucket of what was asked for.
 READINGS = ("", "total", "per_period")
@@ -175,12 +176,23 @@ class Case:
         """A finding that weighs what this payer's policy says."""
         source = f"{source}; policy {self.policy.row}" if self.policy.row else source
         severity = self.policy.severity(rule, default)
-        return Finding(rule=rule, what=what, where=where, fix=fix, prevents=prevents, source=source, severity=severity)
+        return Finding(
+            rule=rule,
+            what=what,
+            where=where,
+            fix=fix,
+            prevents=prevents,
+            source=source,
+            severity=severity,
+            snip=PAYER,
+        )
 
 
 def not_evaluated(rule: str, needs: str, *, where: str, fix: str) -> Finding:
     """What a rule says where data is missing."""
-    return Finding(rule=rule, what=f"not evaluated: {needs}", where=where, fix=fix, severity=Severity.NOT_EVALUATED)
+    return Finding(
+        rule=rule, what=f"not evaluated: {needs}", where=where, fix=fix, severity=Severity.NOT_EVALUATED, snip=PAYER
+    )
 
 
 def discipline(line: ServiceLine) -> str:
