@@ -142,7 +142,6 @@ EXAMPLES: dict[str, tuple[str, int, Edit, set[str]]] = {
         {"+ 21 REF codec.trailing_separator", "- 21 REF IK304 SEG1"},
     ),
     "empty": ("837p", 0, instead("N3*", "N3"), {"- 9 N3 IK304 8"}),
-    "bare": ("835", 1, instead("MOA*", "MOA"), {"- 39 MOA IK304 8"}),
     "control": ("837p", 0, instead("PER*IC", "PER*IC*ANN CLERK*\x7f*8675550175"), {"- 4 PER03 IK403 7"}),
     "folded": ("837p", 0, instead("N3*", "N3*1 MILL\nLANE"), {"+ 9 N3 codec.folded", "- 9 N301 IK403 6"}),
     "first_component": ("837p", 0, instead("HI*", "HI*ABK:M25511*:R262"), {"+ 23 HI02-01 IK403 1"}),

@@ -239,15 +239,6 @@ def _empty(difference: Difference) -> Iterator[Fault]:
             yield fault
 
 
-@reason(
-    "bare", "pyx12", "a segment has at least one element (X12.6), also where the guide requires none; we let it pass"
-)
-def _bare(difference: Difference) -> Iterator[Fault]:
-    for fault in difference.theirs:
-        if fault.code == "IK304 8" and not difference.text(fault).partition("*")[2].strip("*"):
-            yield fault
-
-
 @reason("control", "we", "a control character is told, and then nothing else of its value; pyx12 knows some of them")
 def _control(difference: Difference) -> Iterator[Fault]:
     for fault in (*difference.theirs, *difference.ours):

@@ -76,6 +76,9 @@ def check(node: SegmentNode, segment: Segment) -> Iterator[Fault]:
         if fault.code == _MISSING:
             missing.add(fault.element)
         yield fault
+    if not missing and not any(any(map(any, each)) for each in segment.elements):
+        what = "the segment holds nothing; it must hold one element at least (X12.6)"
+        yield _Place(1).fault("none", what, "Leave the segment out, or send what it is for", "2", snip=SYNTAX)
     for kind, ordinals in node.syntax:
         yield from (each for each in _check_syntax(kind, ordinals, segment) if each.element not in missing)
 

@@ -110,7 +110,7 @@ class _Writer:
     def write(self) -> Pattern:
         used = [each.ordinal for each in self._node.elements if each.usage != "N"]
         cells = list(self._cells(max(used, default=0)))
-        source = self._node.tag + self._chain(cells, r"\*") + self._notes()
+        source = f"{self._node.tag}(?=.)" + self._chain(cells, r"\*") + self._notes()
         if not cells or cells[-1] is None or not cells[-1].required:
             source += r"(?<!\*)"
         sets = [(tuple(groups), allowed) for allowed, groups in self._sets.items()]

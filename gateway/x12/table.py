@@ -8,7 +8,7 @@ any order), the same loop again, then the rest of the loop around it, and so on 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
@@ -216,12 +216,23 @@ class Compiled:
         if alone:
             place.table[head] = (*step.hot, None)
             return
+        if isinstance(cut, _Cut) and not self._is_known(segment.tag, keys, cut(text)):
+            return  # Tables hold what the guide names, never a value of a document.
         entry = place.table.get(head)
         if entry is None:
             entry = place.table[head] = (*(None,) * len(step.hot), (cut, {}))
         _, steps = entry[-1]
         if len(steps) < STEPS_MAX:
             steps[cut(text)] = step.hot
+
+    def _is_known(self, tag: str, keys: Sequence[tuple[int, int]], values: Sequence[str]) -> bool:
+        """Whether the guide has each of these values as a code there, or they are absent."""
+        nodes = [each.node for each in self.places if each.node.tag == tag]
+        for key, value in zip(keys, values, strict=True):
+            codes = (known.codes for node in nodes if (known := node.element_at(*key)) is not None)
+            if value and not any(value in each for each in codes):
+                return False
+        return True
 
     def _make(self, place: Place, found: Reachable) -> Step:
         needed = tuple(self._passed(place, found))
