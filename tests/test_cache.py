@@ -177,6 +177,6 @@ def test_reading_a_document_keeps_nothing_of_it(folder: Path, monkeypatch: pytes
     body = b"GS*FA*A*B*20260302*1200*1*X*005010X231A1~ST*999*QUINCE9*005010X231A1~AK1*HC*QUINCE*QUINCE~"
     findings = [each for each in check([isa + body]) if isinstance(each, Finding)]
     assert findings
-    (kept,) = folder.iterdir()
-    assert b"QUINCE" not in kept.read_bytes()
-    assert kept.read_bytes().count(b"\n") == 1
+    kept = [each.read_bytes() for each in folder.iterdir()]
+    assert kept
+    assert not any(b"QUINCE" in each for each in kept)

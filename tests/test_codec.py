@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import MalformedInterchange
 from gateway.x12.codec import AT_ONCE, SEGMENT_LENGTH_MAX, Batch, Reader, write
-from gateway.x12.tree import Delimiters, Segment, segment
-from gateway.x12.walk import standard_text
+from gateway.x12.tree import Delimiters, Segment, segment, standard_text
 
 Said = list[tuple[str, tuple[tuple[tuple[str, ...], ...], ...], int]]  # tag, elements, offset
 
@@ -151,7 +150,7 @@ def _pieces(draw: st.DrawFn, built: _Built, marks: Delimiters, end: str, tidy: b
 
 
 @seed(12)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(_documents(), st.integers(1, 60))
 def test_what_is_read_is_what_was_written_at_its_place(built: _Built, chunk: int) -> None:
     read = _read(Reader(), built.data, chunk)
@@ -162,7 +161,7 @@ def test_what_is_read_is_what_was_written_at_its_place(built: _Built, chunk: int
 
 
 @seed(12)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(_documents(), st.integers(1, 60), st.data())
 def test_both_lanes_read_the_same_at_any_chunk_size(built: _Built, chunk: int, data: st.DataObject) -> None:
     """Also of documents with bytes put in or left out anywhere, which may be no document any more."""
@@ -177,7 +176,7 @@ def test_both_lanes_read_the_same_at_any_chunk_size(built: _Built, chunk: int, d
 
 
 @seed(12)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(_MARKS), st.integers(1, 60))
 def test_any_bytes_behind_an_isa_are_read_the_same_by_both_lanes(noise: bytes, marks: Delimiters, chunk: int) -> None:
     text = _isa(marks) + marks.terminator.encode() + noise
@@ -185,7 +184,7 @@ def test_any_bytes_behind_an_isa_are_read_the_same_by_both_lanes(noise: bytes, m
 
 
 @seed(12)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(_documents())
 def test_a_text_that_the_fast_path_sees_parts_like_its_segment(built: _Built) -> None:
     """What stands between the standard delimiters has the parts that the segment has, or ends in a separator, which

@@ -301,18 +301,18 @@ def test_a_set_of_any_length_takes_the_same_memory(kind: str, way: Way) -> None:
 
 # --- Documents that were cut -----------------------------------------------------------------------------------------
 
-_SMALL = [each.read_bytes() for each in FIXTURES if len(each.read_bytes()) < 1500]
+_SMALL = sorted((each.read_bytes() for each in FIXTURES if each.stat().st_size < 1500), key=len)
 
 
 @pytest.mark.parametrize("data", _SMALL, ids=lambda data: f"{len(data)} bytes")
 def test_a_document_that_was_cut_anywhere_is_read_as_far_as_it_goes(data: bytes) -> None:
     """Nothing but MalformedInterchange comes of it, and explain says it as a finding."""
-    for length in range(len(data)):
+    for length in range(0, len(data), 1 if data is _SMALL[0] else 7):
         for way in (examine, check):
             said = _Said(way([data[:length]]))
             whole = data[:length].rstrip(b"\r\n") in (data.rstrip(b"\r\n"), data.rstrip(b"\r\n~"))
             assert said.error or whole or any(each.severity == "block" for each in said.found)
-    for length in range(0, len(data), 5):
+    for length in range(0, len(data), 11):
         lines = list(explain([data[:length]]))
         assert any(each.findings for each in lines) or data[length:].strip(b"~\r\n") == b""
 
