@@ -90,7 +90,19 @@ def pyx12_rate(file: File, rounds: int) -> float:
     return file.written.segments / (cpu["cpu"] - measured("pyx12_maps", file.path, rounds)["cpu"])
 
 
-HEAD = ["", "segments", "pyx12", "validation", "x pyx12", "with records", "x pyx12", "two processes", "memory"]
+HEAD = [
+    "",
+    "segments",
+    "pyx12",
+    "validation",
+    "x pyx12",
+    "with typed rows",
+    "x pyx12",
+    "with SNIP 4 and domain records",
+    "x pyx12",
+    "two processes",
+    "memory",
+]
 
 
 def row(file: File, base_kib: float, theirs: float, rounds: int) -> list[str]:
@@ -98,7 +110,7 @@ def row(file: File, base_kib: float, theirs: float, rounds: int) -> list[str]:
     segments = file.written.segments
     shown = [f"{file.kind.upper()}, {file.size} MB", f"{segments:,}", rate(theirs)]
     peak = one = 0.0
-    for task in ("validate", "records"):
+    for task in ("validate", "rows", "records"):
         told = measured(task, file.path, rounds)
         expect(file, told)
         ours = segments / told["cpu"]
