@@ -19,9 +19,10 @@ from x12_files import Form, interchange
 from gateway.domain.claim import ClaimBatch
 from gateway.errors import Severity
 from gateway.translate import maps
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, wrap
+from gateway.x12.headers import GroupHeader, InterchangeHeader, SetBody
 from gateway.x12.tree import Loop, Segment
 from gateway.x12.validate import Examined, Unit, examine, stream
+from gateway.x12.wrapping import wrap
 
 CLAIMS, PAYMENTS = 400, 1000
 TOGETHER = 100  # claims of an interchange, where a billing company's are sent together

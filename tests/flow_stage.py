@@ -25,8 +25,9 @@ from gateway.store import Document, Job, Store, StoredAuthorization, StoredClaim
 from gateway.store.tasks import Task
 from gateway.translate import maps
 from gateway.transport.base import Sightings
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, wrap
+from gateway.x12.headers import GroupHeader, InterchangeHeader, SetBody
 from gateway.x12.tree import Segment, segment
+from gateway.x12.wrapping import wrap
 
 PARTNER = "simulated"
 TODAY = date(2026, 3, 2)  # The day of conftest's clock.

@@ -15,12 +15,13 @@ from gateway.domain.answer import GroupAcknowledgment
 from gateway.errors import Finding, GatewayError, Position, Severity
 from gateway.translate import maps
 from gateway.x12.acknowledge import Acknowledged, Acknowledger, acknowledge, answer, enclose
-from gateway.x12.codec import write
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, TransactionSet, wrap
 from gateway.x12.guide import SegmentGuide
+from gateway.x12.headers import GroupHeader, InterchangeHeader, TransactionSet
 from gateway.x12.set_acknowledgment import ELEMENTS_MAX, ERRORS_MAX, judge_set
 from gateway.x12.tree import STANDARD, Delimiters, Loop, Segment, segment
 from gateway.x12.validate import Examined, examine
+from gateway.x12.wrapping import wrap
+from gateway.x12.writer import write
 
 CORPUS = Path(os.environ.get("GATEWAY_CORPUS") or Path(__file__).resolve().parents[2] / "shared" / "corpus")
 OFFICIAL = CORPUS / "stupidedi" / "response-to-functional-group-containing-3-837s.edi"

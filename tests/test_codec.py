@@ -11,8 +11,10 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedInterchange
-from gateway.x12.codec import AT_ONCE, SEGMENT_LENGTH_MAX, Batch, Reader, write
+from gateway.x12.batch import Batch
+from gateway.x12.codec import AT_ONCE, SEGMENT_LENGTH_MAX, Reader
 from gateway.x12.tree import Delimiters, Segment, segment, standard_text
+from gateway.x12.writer import write
 
 Said = list[tuple[str, tuple[tuple[tuple[str, ...], ...], ...], int]]  # tag, elements, offset
 

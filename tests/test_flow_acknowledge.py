@@ -26,7 +26,7 @@ from gateway.flow import acknowledging, worker
 from gateway.store import Document, Store
 from gateway.store.tasks import Task
 from gateway.translate import maps
-from gateway.x12.envelope import TechnicalAcknowledgment
+from gateway.x12.headers import TechnicalAcknowledgment
 from gateway.x12.tree import segment
 from gateway.x12.validate import Examined, examine
 

@@ -4,7 +4,8 @@ import pytest
 
 from gateway.errors import Finding, Position, Severity
 from gateway.x12.acknowledge import Acknowledger
-from gateway.x12.envelope import TransactionSet, unwrap
+from gateway.x12.envelope import unwrap
+from gateway.x12.headers import TransactionSet
 from gateway.x12.validate import check
 
 ISA = ["00", " " * 10, "00", " " * 10, "ZZ", "CLINICS".ljust(15), "ZZ", "PAYER".ljust(15)]

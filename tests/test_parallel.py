@@ -16,7 +16,7 @@ from x12_files import Form, interchange
 from gateway.errors import Finding, GatewayError, MalformedInterchange
 from gateway.x12 import codec, parallel
 from gateway.x12.cuts import cut
-from gateway.x12.envelope import SetHeader
+from gateway.x12.headers import SetHeader
 from gateway.x12.parallel import Passed, check, check_chunks, workers
 from gateway.x12.validate import Checking, Growing
 

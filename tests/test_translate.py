@@ -24,7 +24,8 @@ from gateway.domain.remittance import Adjustment, Remittance
 from gateway.errors import GatewayError, Position, SettingsInvalid
 from gateway.translate import forms, maps
 from gateway.x12 import guide, registry
-from gateway.x12.envelope import TransactionSet, unwrap
+from gateway.x12.envelope import unwrap
+from gateway.x12.headers import TransactionSet
 from gateway.x12.tree import Loop, Segment
 from gateway.x12.validate import Examined, examine
 

@@ -21,9 +21,9 @@ from x12_files import Form, interchange
 from gateway.errors import Finding, MalformedInterchange, Position
 from gateway.x12 import guide
 from gateway.x12.balance import check_claim, check_remittance
-from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment
 from gateway.x12.explain import explain
 from gateway.x12.guide import UNITS
+from gateway.x12.headers import InterchangeHeader, TechnicalAcknowledgment
 from gateway.x12.tree import Loop
 from gateway.x12.validate import Examined, SetEnd, Unit, check, examine, stream
 

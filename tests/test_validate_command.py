@@ -23,7 +23,7 @@ from gateway.cli.documents import Answering
 from gateway.cli.explaining import explain_file
 from gateway.cli.output import Bar
 from gateway.cli.validating import ALIKE_MAX, validate_file
-from gateway.x12.envelope import InterchangeHeader
+from gateway.x12.headers import InterchangeHeader
 from gateway.x12.validate import examine
 
 FIXTURES = Path(__file__).with_name("fixtures")

@@ -13,21 +13,15 @@ from hypothesis import strategies as st
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
 from gateway.x12 import guide, registry
-from gateway.x12.codec import SEGMENT_LENGTH_MAX, Reader, write
-from gateway.x12.envelope import (
-    GroupHeader,
-    InterchangeHeader,
-    Part,
-    SetBody,
-    TechnicalAcknowledgment,
-    TransactionSet,
-    unwrap,
-    wrap,
-)
+from gateway.x12.codec import SEGMENT_LENGTH_MAX, Reader
+from gateway.x12.envelope import Part, unwrap
 from gateway.x12.explain import explain
 from gateway.x12.guide import Walked
+from gateway.x12.headers import GroupHeader, InterchangeHeader, SetBody, TechnicalAcknowledgment, TransactionSet
 from gateway.x12.tree import Delimiters, Segment, segment
 from gateway.x12.validate import Examined, examine
+from gateway.x12.wrapping import wrap
+from gateway.x12.writer import write
 
 NOON = datetime(2026, 3, 2, 12, 0)
 PROFESSIONAL = "837.5010.X222.A1.xml"

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from gateway.domain.plain import hints
 from gateway.translate import maps
 from gateway.translate.notation import without_none
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, wrap
+from gateway.x12.headers import GroupHeader, InterchangeHeader, SetBody
 from gateway.x12.validate import Examined, examine
+from gateway.x12.wrapping import wrap
 
 
 @dataclass(frozen=True, slots=True)

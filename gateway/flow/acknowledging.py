@@ -18,7 +18,7 @@ from gateway.flow.wire import interchange
 from gateway.settings import Partner
 from gateway.store import Document
 from gateway.x12.acknowledge import Acknowledged, Acknowledger, GroupAcknowledged, enclose, is_answer
-from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment
+from gateway.x12.headers import InterchangeHeader, TechnicalAcknowledgment
 from gateway.x12.set_acknowledgment import NOT_SUPPORTED
 from gateway.x12.tree import STANDARD, Delimiters
 from gateway.x12.validate import Examined, examine

@@ -22,7 +22,7 @@ from gateway.settings import Partner
 from gateway.store import Document, Job
 from gateway.translate import maps
 from gateway.x12.acknowledge import Acknowledged
-from gateway.x12.envelope import InterchangeHeader, TechnicalAcknowledgment
+from gateway.x12.headers import InterchangeHeader, TechnicalAcknowledgment
 from gateway.x12.validate import Examined, examine
 
 log = logs.get()

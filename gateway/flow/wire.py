@@ -11,9 +11,10 @@ from typing import Any
 from gateway.errors import Finding, Position, Severity
 from gateway.settings import Partner
 from gateway.translate import maps
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, SetBody, wrap
+from gateway.x12.headers import GroupHeader, InterchangeHeader, SetBody
 from gateway.x12.tree import Delimiters, Loop, Segment
 from gateway.x12.validate import Examined, examine
+from gateway.x12.wrapping import wrap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,23 +10,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.errors import Finding, GatewayError, Position, Severity
-from gateway.x12.codec import Batch
+from gateway.x12.batch import Batch
 from gateway.x12.codes import meaning
-from gateway.x12.envelope import (
+from gateway.x12.envelope import open_document
+from gateway.x12.headers import (
     GroupHeader,
     InterchangeHeader,
     SetBody,
     SetHeader,
     TechnicalAcknowledgment,
     TransactionSet,
-    open_document,
-    wrap,
 )
 from gateway.x12.nodes import SegmentNode
 from gateway.x12.set_acknowledgment import CODES_MAX, SetJudge, SetVerdict, Stretch, judge_set
 from gateway.x12.table import Place
 from gateway.x12.tree import STANDARD, Delimiters, Segment, segment
 from gateway.x12.validate import FUNCTIONAL_IDS, Checking, Examined
+from gateway.x12.wrapping import wrap
 
 VERSION = "005010X231A1"
 NO_ERROR, WRONG_STRUCTURE, CUT_SHORT, WRONG_CONTENT = "000", "022", "023", "024"  # TA105

@@ -1,101 +1,29 @@
-"""Turns interchange bytes into segments and back: any chunk size, delimiters from each ISA, bounded segment length.
+"""Turns interchange bytes into segments: any chunk size, delimiters from each ISA, bounded segment length.
 
 It never looks inside a transaction, never guesses a missing ISA, and never holds more than one chunk and one segment.
 
 Text is read segment by segment as UTF-8, which ASCII is a part of; where a segment's bytes are not UTF-8 they are
-read as Latin-1, so that every byte is readable. It is written as UTF-8. Offsets count bytes from the document's start.
+read as Latin-1, so that every byte is readable. Offsets count bytes from the document's start.
 
 Most documents are tidy, and a whole chunk of one is split at once. What is odd in any way is read piece by piece, with
 the same result.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
-from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
-from gateway.x12.tree import STANDARD, Delimiters, Segment, sound_texts
+from gateway.errors import MalformedInterchange, Position
+from gateway.x12.batch import Batch, sound_tag
+from gateway.x12.delimiters import BLANKS, FILLERS, ISA_LENGTH_MAX, REPETITION_SINCE, sniff
+from gateway.x12.tree import STANDARD, Delimiters, Segment
 
 SEGMENT_LENGTH_MAX = 65_536  # Bytes; the longest real segment, an HI of twelve composites, stays under 1,000.
 BINARY_LENGTH_MAX = 1 << 26  # Bytes of a BIN or BDS: what the larger attachment guides allow.
 AT_ONCE = 65_536  # Bytes; what is split at once stays in a processor's own cache.
-ISA_ELEMENTS = 16
-_ISA_LENGTH_MAX = 512  # A sound ISA has 106 characters; a badly padded one is shorter or a little longer.
 
-_BLANKS = b" \t\r\n"
-_FILLERS = b" \t\r\n\x00\x1a"  # Between interchanges also the padding of fixed-size records and the end mark of DOS.
 _BOM = b"\xef\xbb\xbf"
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _BINARY = {b"BIN": 1, b"BDS": 2}  # The element that counts the bytes of the next.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_REPETITION_SINCE = "00402"  # ISA11 named the control standards before that version, always "U".
-
-_ODD = {
-    "byte_order_mark": "the document begins with a byte order mark",
-    "empty": "there is an empty segment",
-    "indented": "there are blanks before a segment",
-    "folded": "there is a line break inside of a segment; it was read as if it were not there",
-    "trailing_separator": "a segment ends in an element separator",
-    "binary_length": "a binary segment does not say how long its data is; it was read to the next terminator",
-    "unterminated": "the last segment has no terminator",
-    "isa_length": "ISA does not have 106 characters",
-    "isa_component": "ISA16 names no component separator",
-    "isa_repetition": "ISA11 names no repetition separator that can be used; elements are not split",
-}
-_NOTES = {"isa_component": "027", "isa_repetition": "016"}  # TA105
-
-
-@dataclass(slots=True)
-class Batch:
-    """Segments of one interchange that follow each other. ``texts`` stand between the standard delimiters, whatever
-    the document's are; ``odd`` holds what is odd about a segment, by its index (one behind the last: at the end).
-
-    ``first`` is the ordinal of the first within its interchange. The segments' own values come from ``segment``.
-    """
-
-    texts: list[str]
-    marks: Delimiters
-    first: int
-    back: dict[int, int] = field(default_factory=dict)  # from the standard delimiters to the document's
-    start: int = 0  # offset of the first, where they follow each other by ``gap``
-    gap: int = 1
-    offsets: list[int] | None = None
-    binaries: dict[int, Segment] = field(default_factory=dict)  # whose values the text does not give, binary or not
-    odd: dict[int, list[tuple[str, int]]] = field(default_factory=dict)  # kind, offset
-    _reached: tuple[int, int] = (0, 0)  # an index, and the length of all before it
-
-    def offset(self, index: int) -> int:
-        """Where in the document a segment begins, in bytes."""
-        if self.offsets is not None:
-            return self.offsets[index]
-        at, length = self._reached
-        if at == index - 1:
-            length += len(self.texts[at]) + self.gap
-        elif at != index:
-            at = at if at < index else 0
-            length = (length if at else 0) + sum(map(len, self.texts[at:index])) + (index - at) * self.gap
-        self._reached = index, length
-        return self.start + length
-
-    def segment(self, index: int, number: int = 0) -> Segment:
-        """A segment with its own values and delimiters; ``number`` is its ordinal in the set, else its own here."""
-        number = number or self.first + index
-        binary = self.binaries.get(index)
-        if binary is not None:
-            return Segment(binary.tag, binary.elements, number, self.offset(index))
-        text = self.texts[index]
-        return Segment.from_text(
-            text.translate(self.back) if self.back else text, self.marks, number, self.offset(index)
-        )
-
-    def segments(self, start: int, stop: int, number: int) -> list[Segment]:
-        """The segments between two indices; ``number`` is the first one's ordinal in the set."""
-        if self.back or self.binaries:
-            return [self.segment(index, number + index - start) for index in range(start, stop)]
-        return Segment.from_texts(
-            self.texts[start:stop], self.marks, number, lambda ordinal: self.offset(start + ordinal - number)
-        )
 
 
 class Reader:
@@ -171,7 +99,7 @@ class Reader:
         self._gather()
         yield from self._read(last=True)
         left = self._pending[self._at :]
-        rest = left.strip(_FILLERS)
+        rest = left.strip(FILLERS)
         if self._marks is None:
             if rest or not self._begun:
                 raise self._malformed("the document does not hold a whole ISA segment", _NO_ISA)
@@ -250,7 +178,7 @@ class Reader:
 
     def _begins(self, at: int, mark: bytes) -> bool:
         """Whether a segment begins there: only fillers stand between it and a terminator."""
-        while at > self._at and self._pending[at - 1 : at] in _FILLERS and self._pending[at - 1 : at] != mark:
+        while at > self._at and self._pending[at - 1 : at] in FILLERS and self._pending[at - 1 : at] != mark:
             at -= 1
         return at == self._at or self._pending[at - 1 : at] == mark
 
@@ -284,7 +212,7 @@ class Reader:
                 if batch.texts:
                     yield batch
                 self._check_length(len(piece))
-            if piece.strip(_BLANKS):
+            if piece.strip(BLANKS):
                 self._take(piece, marks, batch)
             elif piece or not marks.terminator.isspace():
                 self._odd("empty", batch, len(batch.texts), self._offset)
@@ -315,7 +243,7 @@ class Reader:
 
     def _take(self, raw: bytes, marks: Delimiters, batch: Batch) -> None:
         """Adds one segment to a batch, as it is without what is odd about it."""
-        indent = len(raw) - len(raw.lstrip(_FILLERS))
+        indent = len(raw) - len(raw.lstrip(FILLERS))
         body = raw[indent:]
         offset, index = self._offset + indent, len(batch.texts)
         try:
@@ -354,7 +282,7 @@ class Reader:
             self._odd("isa_length", batch, 0, self._offset)
         if not marks.component:
             self._odd("isa_component", batch, 0, self._offset)
-        if not marks.repetition and len(elements) > 12 and elements[12].strip() >= _REPETITION_SINCE:
+        if not marks.repetition and len(elements) > 12 and elements[12].strip() >= REPETITION_SINCE:
             self._odd("isa_repetition", batch, 0, self._offset)
 
     def _odd(self, kind: str, batch: Batch, index: int, offset: int) -> None:
@@ -413,7 +341,7 @@ class Reader:
         """Of a BIN or BDS that the pending bytes begin with: where it begins, where the separator before its data is,
         what stands before that, and how long it says its data is; -1 where it says no number."""
         separator = marks.element.encode()
-        begin = self._at + len(self._pending[self._at :]) - len(self._pending[self._at :].lstrip(_FILLERS))
+        begin = self._at + len(self._pending[self._at :]) - len(self._pending[self._at :].lstrip(FILLERS))
         counter = _BINARY[self._pending[begin : begin + 3]]
         at = begin
         for _ in range(counter + 1):
@@ -429,7 +357,7 @@ class Reader:
 
     def _wait_for_binary(self, marks: Delimiters) -> int:
         """How much of what is pending, which holds no terminator, a BIN or BDS explains by its counted length."""
-        head = self._pending[self._at : self._at + 64].lstrip(_FILLERS)
+        head = self._pending[self._at : self._at + 64].lstrip(FILLERS)
         if head[:3] not in _BINARY or head[3:4] != marks.element.encode() or not self._ordinal:
             return 0
         _, at, _, length = self._binary_head(marks)
@@ -445,15 +373,15 @@ class Reader:
             self._early.append(("byte_order_mark", 0))
         elif not self._offset and not last and _BOM.startswith(self._pending):
             return False
-        self._advance(len(self._pending) - self._at - len(self._pending[self._at :].lstrip(_FILLERS)))
-        head = self._pending[self._at : self._at + _ISA_LENGTH_MAX]
+        self._advance(len(self._pending) - self._at - len(self._pending[self._at :].lstrip(FILLERS)))
+        head = self._pending[self._at : self._at + ISA_LENGTH_MAX]
         if not head:
             return False
         if not b"ISA".startswith(head[:3]):
             if len(head) < 4 and not last:
                 return False  # What it is instead shows in four bytes.
             raise self._malformed(*self._what_instead(head))
-        marks = _sniff(head, last=last or len(head) == _ISA_LENGTH_MAX)
+        marks = sniff(head, last=last or len(head) == ISA_LENGTH_MAX)
         if isinstance(marks, str):
             raise self._malformed(
                 marks, "Ask the sender for an ISA of sixteen elements, 106 characters in all", tag="ISA"
@@ -496,21 +424,6 @@ class Reader:
         return MalformedInterchange(f"{what} (at byte {self._offset})", where=where, fix=fix)
 
 
-def oddity(kind: str, where: Position) -> Finding:
-    """The finding of something that is odd but readable."""
-    note = _NOTES.get(kind)
-    return Finding(
-        rule=f"x12.codec.{kind}",
-        severity=Severity.WARN,
-        what=_ODD[kind],
-        fix="Nothing to do here; ask the sender to mend it, for others may refuse the file",
-        where=where,
-        source="X12.5",
-        codes={"TA105": note} if note else None,
-        snip=1,
-    )
-
-
 def _short(text: str) -> bool:
     """Whether no segment of the text is too long: each window of that length, from a segment on, holds an end."""
     at = 0
@@ -527,111 +440,3 @@ def _four(marks: Delimiters) -> tuple[str, str, str, str]:
 
 
 _NO_ISA = "Send a whole X12 interchange, from its ISA to its IEA"
-
-
-def sound_tag(tag: str) -> str:
-    """The tag where it looks like one, else "": what stands there in a broken file may be anything, even a name."""
-    return tag if re.fullmatch("[A-Z][A-Z0-9]{1,2}", tag) else ""
-
-
-def _sniff(head: bytes, *, last: bool) -> Delimiters | str | None:
-    """The delimiters of the ISA that ``head`` begins with, None while that is too short, or what is wrong with it.
-
-    The ISA is found by its sixteen separators, not by its length, for real ones are badly padded.
-    """
-    if len(head) < 4:
-        return "the document does not hold a whole ISA segment" if last else None
-    element = head[3:4]
-    if element.isalnum() or element in _FILLERS or element[0] >= 0x80:
-        return "ISA is not followed by an element separator"
-    parts = head.split(element, ISA_ELEMENTS)
-    if len(parts) <= ISA_ELEMENTS:
-        return "the document does not hold a whole ISA segment" if last else None
-    if any(len(part) > 40 or (b"GS" in part and b"\n" in part) for part in parts[:ISA_ELEMENTS]):
-        return "ISA does not have sixteen elements"
-    tail = parts[ISA_ELEMENTS]
-    following = tail[1:].lstrip(_BLANKS)
-    if not following and not last:
-        return None
-    component, terminator = tail[:1], tail[1:2]
-    if terminator and terminator in b"\r\n" and following and not following[:1].isalnum() and following[:1] != element:
-        terminator = following[:1]  # The terminator stands at the start of the next line.
-    elif terminator.isalnum() and not component.isalnum():
-        component, terminator = b"", component  # ISA16 is empty.
-    if not terminator or terminator.isalnum() or terminator in (element, component, b" ") or terminator[0] >= 0x80:
-        return "no segment terminator follows ISA16"
-    if component.isalnum() or component == element or component.isspace() or component[:1] >= b"\x80":
-        return "ISA16 is not a component separator"
-    repetition = parts[11].strip(_BLANKS)
-    usable = len(repetition) == 1 and not repetition.isalnum() and repetition < b"\x80"
-    if not usable or repetition in (component, terminator) or parts[12].strip(_BLANKS) < _REPETITION_SINCE.encode():
-        repetition = b""
-    after = tail[tail.index(terminator) + 1 :]
-    if not after.strip(_BLANKS) and not last:
-        return None  # The line end is not whole yet.
-    line_end = after[: len(after) - len(after.lstrip(b"\r\n"))][:2]
-    return Delimiters(
-        element=element.decode(),
-        component=component.decode(),
-        repetition=repetition.decode(),
-        terminator=terminator.decode(),
-        line_end=line_end.decode(),
-    )
-
-
-def write(segments: Iterable[Segment], delimiters: Delimiters) -> bytes:
-    """The bytes of these segments. Empty elements, repetitions and components at an end are left out, as X12.6 asks.
-
-    Raises GatewayError where a value holds a delimiter or a control character: it would be read as something else.
-    An ISA is written as it is: it names the delimiters.
-    """
-    segments = list(segments)
-    texts = sound_texts(segments, delimiters)
-    if texts is None:
-        forbidden = {each for each in (delimiters.element, delimiters.component, delimiters.repetition) if each}
-        forbidden.add(delimiters.terminator)
-        texts = [_text(each, delimiters, forbidden) for each in segments]
-    ends = delimiters.terminator + delimiters.line_end
-    return "".join([text + ends for text in texts]).encode()
-
-
-def _text(segment: Segment, marks: Delimiters, forbidden: set[str]) -> str:
-    """The long way to a segment's text: leaves out what is empty at an end, and finds what cannot be written."""
-    if segment.tag == "ISA":
-        return marks.element.join([segment.tag, *(element[0][0] for element in segment.elements)])
-    parts = [segment.tag]
-    for ordinal, element in enumerate(segment.elements, 1):
-        shown = []
-        for repetition, composite in enumerate(element, 1):
-            for component, value in enumerate(composite, 1):
-                if not forbidden.isdisjoint(value) or _CONTROL.search(value) or _SURROGATE.search(value):
-                    where = Position(
-                        segment=segment.number,
-                        tag=segment.tag,
-                        element=ordinal,
-                        component=component if len(composite) > 1 else 0,
-                        repetition=repetition if len(element) > 1 else 0,
-                    )
-                    raise GatewayError(
-                        "the value holds a character that parts segments or elements, or one that cannot be sent",
-                        where=where,
-                        fix="Take the character out of the value, or give the partner other delimiters",
-                    )
-            shown.append(_join(composite, marks.component, segment, ordinal))
-        parts.append(_join(shown, marks.repetition, segment, ordinal))
-    while len(parts) > 1 and not parts[-1]:
-        parts.pop()
-    return marks.element.join(parts)
-
-
-def _join(values: Iterable[str], separator: str, segment: Segment, element: int) -> str:
-    kept = list(values)
-    while len(kept) > 1 and not kept[-1]:
-        kept.pop()
-    if len(kept) > 1 and not separator:
-        raise GatewayError(
-            "the value has parts, but the interchange has no separator for them",
-            where=Position(segment=segment.number, tag=segment.tag, element=element),
-            fix="Give the partner a component and a repetition separator",
-        )
-    return separator.join(kept)

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from gateway.errors import MalformedInterchange, Position
 from gateway.x12.codec import Reader
-from gateway.x12.envelope import GroupHeader, InterchangeHeader, Opener, SetHeader, Whole
+from gateway.x12.envelope import Opener, Whole
+from gateway.x12.headers import GroupHeader, InterchangeHeader, SetHeader
 
 _ENVELOPE = 4096  # Bytes read at once on the way to a group's first set.
 _BLANKS_MAX = 64  # Before an ST; where there are more, nobody guesses.

@@ -1,4 +1,4 @@
-"""Takes interchanges, groups and sets apart and puts them together: ISA/GS/ST, their counts and control numbers, TA1.
+"""Takes interchanges, groups and sets apart: ISA/GS/ST, their counts and control numbers, TA1.
 
 It never looks at what stands between ST and SE, and it never answers anyone: what is wrong becomes a Finding whose
 ``codes`` name the acknowledgment's element (TA105, AK905, IK502 of X12 data elements I18, 716 and 718).
@@ -6,123 +6,31 @@ It never looks at what stands between ST and SE, and it never answers anyone: wh
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
-from functools import lru_cache
+from dataclasses import replace
+from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from gateway.errors import Finding, GatewayError, MalformedInterchange, Position, Severity
+from gateway.errors import Finding, MalformedInterchange, Position, Severity
 from gateway.x12 import heads
-from gateway.x12.codec import Batch, Reader, oddity, sound_tag, write
+from gateway.x12.batch import Batch, oddity, sound_tag
+from gateway.x12.codec import Reader
 from gateway.x12.elements import Fault
-from gateway.x12.tree import Delimiters, Segment, segment
+from gateway.x12.headers import (
+    CONTROL_NUMBER_LENGTH,
+    GroupHeader,
+    InterchangeHeader,
+    SetHeader,
+    TechnicalAcknowledgment,
+    TransactionSet,
+)
+from gateway.x12.tree import Delimiters, Segment
 
 SOURCE = "X12.5, X12.6"
-CONTROL_NUMBER_LENGTH = 9
-HEADERS_MAX = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterchangeHeader:
-    """What an ISA says, without padding. ``created`` is the sender's local time, without a zone; None if unreadable."""
-
-    sender_qualifier: str
-    sender: str
-    receiver_qualifier: str
-    receiver: str
-    created: datetime | None
-    control_number: str
-    usage: str  # "T" for test, "P" for production
-    acknowledgment_requested: bool = False
-    version: str = "00501"
-    authorization_qualifier: str = "00"
-    authorization: str = ""
-    security_qualifier: str = "00"
-    security: str = ""
-    delimiters: Delimiters = field(default_factory=Delimiters)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupHeader:
-    """What a GS says. ``created`` is the sender's local time, without a zone; None where unreadable."""
-
-    functional_id: str
-    sender: str
-    receiver: str
-    created: datetime | None
-    control_number: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetBody:
-    """A set to be sent: ``segments`` are those between ST and SE; ``version`` is ST03, left out where it is ""."""
-
-    type: str
-    control_number: str
-    version: str
-    segments: Sequence[Segment]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionSet:
-    """A set as it came: ``segments`` from ST to SE inclusive, ``version`` from GS08, else ST03."""
-
-    interchange: InterchangeHeader
-    group: GroupHeader | None
-    type: str
-    control_number: str
-    version: str
-    segments: tuple[Segment, ...]
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def place(self) -> Position:
-        """The set as a whole."""
-        return Position(
-            interchange=self.interchange.control_number,
-            group=self.group.control_number if self.group else "",
-            set=self.control_number,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TechnicalAcknowledgment:
-    """A TA1: the receiver's word on the interchange ``control_number`` of ``created_on`` and ``created_at``."""
-
-    interchange: InterchangeHeader
-    segment: Segment
-    control_number: str
-    created_on: date | None
-    created_at: time | None
-    code: str  # A accepted, E accepted with errors, R rejected
-    note: str  # TA105, 000 to 031
 
 
 Part = InterchangeHeader | TransactionSet | TechnicalAcknowledgment | Finding
 
 ENVELOPE = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetHeader:
-    """Where a set stands and what its ST says; ``version`` is that of GS08, else of ST03."""
-
-    interchange: InterchangeHeader
-    group: GroupHeader | None
-    type: str
-    control_number: str
-    version: str
-    st: Segment
-
-    @property
-    def place(self) -> Position:
-        """The set as a whole."""
-        return Position(
-            interchange=self.interchange.control_number,
-            group=self.group.control_number if self.group else "",
-            set=self.control_number,
-        )
 
 
 P_co = TypeVar("P_co", covariant=True)
@@ -571,91 +479,3 @@ def _instant(day: str, clock: str) -> datetime | None:
 
 _DAY = re.compile("[0-9]{6}|[0-9]{8}")
 _CLOCK = re.compile("[0-9]{4}|[0-9]{6,8}")
-
-
-def wrap(
-    header: InterchangeHeader,
-    groups: Sequence[tuple[GroupHeader, Sequence[SetBody]]],
-    technical: Sequence[Segment] = (),
-) -> bytes:
-    """A whole interchange; ``technical`` are TA1 segments, which stand before the first group.
-
-    Raises GatewayError where a header's value does not fit its element or a value cannot be written.
-    """
-    segments = [_isa(header), *technical]
-    for group, bodies in groups:
-        segments.append(_gs(group))
-        for body in bodies:
-            _fits("ST02", body.control_number, CONTROL_NUMBER_LENGTH, shortest=4)
-            segments.append(segment("ST", body.type, body.control_number, body.version))
-            segments += body.segments
-            segments.append(segment("SE", str(len(body.segments) + 2), body.control_number))
-        segments.append(segment("GE", str(len(bodies)), group.control_number))
-    segments.append(segment("IEA", str(len(groups)), header.control_number.zfill(CONTROL_NUMBER_LENGTH)))
-    return write(segments, header.delimiters)
-
-
-@lru_cache(maxsize=HEADERS_MAX)
-def _isa(header: InterchangeHeader) -> Segment:
-    """Sets that are tried one by one stand in the same interchange each time."""
-    marks = header.delimiters
-    if header.created is None:
-        raise GatewayError("the interchange has no date", where="ISA09", fix="Give it the instant of its making")
-    number = header.control_number.zfill(CONTROL_NUMBER_LENGTH)
-    if not re.fullmatch("[0-9]{9}", number):
-        raise GatewayError(
-            "the interchange control number is not a number", where="ISA13", fix="Use one to nine digits"
-        )
-    if header.usage not in ("T", "P"):
-        raise GatewayError("the usage indicator is neither T nor P", where="ISA15", fix="Set the partner's stage")
-    values = (
-        (header.authorization_qualifier, 2),
-        (header.authorization, 10),
-        (header.security_qualifier, 2),
-        (header.security, 10),
-        (header.sender_qualifier, 2),
-        (header.sender, 15),
-        (header.receiver_qualifier, 2),
-        (header.receiver, 15),
-        (header.created.strftime("%y%m%d"), 6),
-        (header.created.strftime("%H%M"), 4),
-        (marks.repetition or "U", 1),
-        (header.version, 5),
-        (number, 9),
-        ("1" if header.acknowledgment_requested else "0", 1),
-        (header.usage, 1),
-        (marks.component, 1),
-    )
-    own = {marks.element, marks.component, marks.repetition, marks.terminator} - {""}
-    for ordinal, (value, width) in enumerate(values, 1):
-        _fits(f"ISA{ordinal:02}", value, width)
-        if ordinal not in (11, 16) and not own.isdisjoint(value):
-            fix = "Take the character out of the value, or give the partner other delimiters"
-            raise GatewayError("the value holds a delimiter", where=f"ISA{ordinal:02}", fix=fix)
-    return Segment("ISA", tuple(((value.ljust(width),),) for value, width in values))
-
-
-@lru_cache(maxsize=HEADERS_MAX)
-def _gs(group: GroupHeader) -> Segment:
-    if group.created is None:
-        raise GatewayError("the group has no date", where="GS04", fix="Give it the instant of its making")
-    _fits("GS06", group.control_number, CONTROL_NUMBER_LENGTH, shortest=1)
-    _fits("GS02", group.sender, 15, shortest=2)
-    _fits("GS03", group.receiver, 15, shortest=2)
-    return segment(
-        "GS",
-        group.functional_id,
-        group.sender,
-        group.receiver,
-        group.created.strftime("%Y%m%d"),
-        group.created.strftime("%H%M"),
-        group.control_number,
-        "X",
-        group.version,
-    )
-
-
-def _fits(place: str, value: str, longest: int, *, shortest: int = 0) -> None:
-    if not shortest <= len(value) <= longest:
-        size = f"{shortest} to {longest}" if shortest else f"at most {longest}"
-        raise GatewayError(f"the value has {len(value)} characters", where=place, fix=f"Use {size} characters")

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import Finding, GatewayError, Position
 from gateway.x12 import codes, guide, meaning, places
-from gateway.x12.codec import Batch
-from gateway.x12.envelope import SetHeader, open_document
+from gateway.x12.batch import Batch
+from gateway.x12.envelope import open_document
 from gateway.x12.guide import SegmentGuide
+from gateway.x12.headers import SetHeader
 from gateway.x12.table import Place
 from gateway.x12.tree import Segment
 from gateway.x12.validate import Growing

@@ -18,9 +18,11 @@ from signal import SIG_DFL, SIGINT, signal
 from typing import Any, BinaryIO
 
 from gateway.errors import Finding, GatewayError, MalformedInterchange, Position
-from gateway.x12.codec import AT_ONCE, Batch
+from gateway.x12.batch import Batch
+from gateway.x12.codec import AT_ONCE
 from gateway.x12.cuts import Context, Midway, Piece, cut
-from gateway.x12.envelope import Inside, Opener, SetHeader, repeated_control_number
+from gateway.x12.envelope import Inside, Opener, repeated_control_number
+from gateway.x12.headers import SetHeader
 from gateway.x12.tree import Segment
 from gateway.x12.validate import Growing, SetEnd
 

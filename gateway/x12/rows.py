@@ -12,8 +12,9 @@ from typing import Any
 
 from gateway.errors import Finding
 from gateway.x12.balance import cents
-from gateway.x12.codec import Batch
-from gateway.x12.envelope import InterchangeHeader, SetHeader, TechnicalAcknowledgment, open_document
+from gateway.x12.batch import Batch
+from gateway.x12.envelope import open_document
+from gateway.x12.headers import InterchangeHeader, SetHeader, TechnicalAcknowledgment
 from gateway.x12.table import Step
 from gateway.x12.validate import Checking, SetEnd
 

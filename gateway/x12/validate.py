@@ -11,18 +11,10 @@ from typing import Any
 
 from gateway.errors import Finding, Position, Severity
 from gateway.x12 import guide, registry, situations
-from gateway.x12.codec import Batch
-from gateway.x12.envelope import (
-    Inside,
-    InterchangeHeader,
-    SetHeader,
-    TechnicalAcknowledgment,
-    TransactionSet,
-    Whole,
-    next_of_envelope,
-    open_document,
-)
+from gateway.x12.batch import Batch
+from gateway.x12.envelope import Inside, Whole, next_of_envelope, open_document
 from gateway.x12.guide import Guide, SegmentGuide
+from gateway.x12.headers import InterchangeHeader, SetHeader, TechnicalAcknowledgment, TransactionSet
 from gateway.x12.nodes import ROOT
 from gateway.x12.situations import SituationFault
 from gateway.x12.table import Place, Step

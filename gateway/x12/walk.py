@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.errors import Finding, Position, Severity
 from gateway.x12 import elements
 from gateway.x12.amounts import Amounted, amounts_of
-from gateway.x12.codec import sound_tag
+from gateway.x12.batch import sound_tag
 from gateway.x12.elements import Fault
 from gateway.x12.nodes import LoopNode, SegmentNode
 from gateway.x12.numbering import Numbering
