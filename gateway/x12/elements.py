@@ -71,12 +71,10 @@ def check(node: SegmentNode, segment: Segment) -> Iterator[Fault]:
     if len(segment.elements) > most and any(any(map(any, each)) for each in segment.elements[most:]):
         what = f"the segment has {len(segment.elements)} elements, the guide knows {most}"
         yield _Place(most + 1).fault("too_many", what, "Leave the rest out", "3", snip=SYNTAX)
-    missing: set[int] = set()
-    for fault in _check_each(children, most, segment):
-        if fault.code == _MISSING:
-            missing.add(fault.element)
-        yield fault
-    if not missing and not any(any(map(any, each)) for each in segment.elements):
+    found = list(_check_each(children, most, segment))
+    yield from found
+    missing = {fault.element for fault in found if fault.code == _MISSING}
+    if not found and not any(any(map(any, each)) for each in segment.elements):
         what = "the segment holds nothing; it must hold one element at least (X12.6)"
         yield _Place(1).fault("none", what, "Leave the segment out, or send what it is for", "2", snip=SYNTAX)
     for kind, ordinals in node.syntax:
