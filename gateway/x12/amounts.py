@@ -83,14 +83,14 @@ class RemittanceAmounts:
     def _judge(self, segments: Sequence[Amounted]) -> list[Wrong]:
         """Whole claims, and what stands around them."""
         wrong: list[Wrong] = []
-        known = _CENTS
+        known, beginning = _CENTS, slice(3)
         line: Sum = 0
         claim: Sum = 0
         line_at = claim_at = 0
         in_line = False
         for at, one in enumerate(segments):
             text = one[2]
-            tag = text[:3]
+            tag = text[beginning]
             try:
                 if tag == "CAS":
                     parts = text.split("*")

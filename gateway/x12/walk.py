@@ -28,6 +28,8 @@ def specials(guide_name: str) -> frozenset[str]:
     return frozenset({"HL", "LX", "CLM"} if guide_name.startswith("837") else {"HL"})
 
 
+_HEAD, _TAG = slice(WHOLE), slice(3)  # Made once: the hot path cuts with them all the time.
+
 # What looks at the segments of one tag: text, step and number in the set -> what is wrong, None if nothing is.
 Special = Callable[[str, Step, int], Iterable[Wrong] | None]
 
@@ -81,10 +83,11 @@ class Walk:
         first = self.number + 1
         self._source, self._shift = source, first - start
         table, counts, specials = self._table, self._counts, self._specials
+        head, beginning = _HEAD, _TAG
         keep, pay = trail.append if trail is not None else None, self._paid.append
         for number, text in enumerate(texts[start:] if start else texts, first):
             try:
-                after, check, counter, most, step, amount, more, cut = table.get(text[:WHOLE]) or table[text[:3]]
+                after, check, counter, most, step, amount, more, cut = table.get(text[head]) or table[text[beginning]]
                 if cut is not None:
                     after, check, counter, most, step, amount, more = cut[1][cut[0](text)]
                 sound = check(text)
