@@ -5,20 +5,17 @@ from decimal import Decimal, InvalidOperation
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from gateway.errors import Severity
-from gateway.x12.balance import (
-    BalanceFault,
+from whole_balance import (
     RemittanceBalance,
-    cents,
     check_claim,
     check_remittance,
     check_remittance_claim,
     check_remittance_total,
     difference,
-    total_fault,
-    unjudged_total,
 )
+
+from gateway.errors import Severity
+from gateway.x12.balance import BalanceFault, cents, total_fault, unjudged_total
 from gateway.x12.tree import Loop, Segment
 
 

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from test_x12 import CLAIM
+from whole_balance import check_claim, check_remittance
 from x12_files import Form, interchange
 
 from gateway.errors import Finding, MalformedInterchange, Position
 from gateway.x12 import guide
-from gateway.x12.balance import check_claim, check_remittance
 from gateway.x12.explain import explain
 from gateway.x12.guide import UNITS
 from gateway.x12.headers import InterchangeHeader, TechnicalAcknowledgment

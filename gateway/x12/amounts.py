@@ -1,8 +1,8 @@
 """Follows the amounts of a set on its way and says where they do not add up (SNIP 3), with one claim in memory.
 
-The rules and their words are those of ``balance``, which judges a whole loop. Here segments come as texts between the
-standard delimiters, and what is wrong is told by the number of its segment. An amount that is no number has a fault of
-its own, so what it belongs to is not judged: such a sum is not a number either, ``nan``, from there on.
+The words are those of ``balance``. Segments come as texts between the standard delimiters, and what is wrong is told by
+the number of its segment. An amount that is no number has a fault of its own, so what it belongs to is not judged: such
+a sum is not a number either, ``nan``, from there on.
 """
 
 from collections.abc import Iterator, Sequence
