@@ -230,8 +230,6 @@ class Loop:
             other.loops,
         )
 
-    __hash__ = None  # type: ignore[assignment]  # It grows while it is read.
-
     def __repr__(self) -> str:
         return f"<Loop {self.id}: {len(self.segments)} segments, {len(self.loops)} loops>"
 
