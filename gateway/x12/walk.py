@@ -111,7 +111,8 @@ class Walk:
                     self._certain(source, number - first + start, number, step)
                 for each in needed:
                     if not counts[each]:
-                        self._pass([each for each in step.needed if each.counter != NONE], number)
+                        counted = [each for each in step.needed if each.counter != NONE]
+                        self._pass(counted, source.segment(number - first + start, number))
                         break
                 for loop_counter, loop_most, low, high, zeros, loop in opened:
                     if loop_counter >= 0:
@@ -141,7 +142,9 @@ class Walk:
     def end(self, se: Segment | None) -> None:
         """Takes the set's SE, or its end without one: what is still missing is found."""
         self.number += 1
-        self._pass(self.guide.passed_at_end(self.guide.place_of(self._table)), self.number)
+        behind = se if se is not None else Segment("SE")
+        behind.number = self.number
+        self._pass(self.guide.passed_at_end(self.guide.place_of(self._table)), behind)
         self._tell(self._numbering.end())
         if self._amounts is not None:
             self._tell(self._amounts.end())
@@ -182,14 +185,17 @@ class Walk:
         for fault in found:
             self.fault(segment, fault, place.path)
 
-    def _pass(self, needed: Iterable[Missing], number: int) -> None:
+    def _pass(self, needed: Iterable[Missing], behind: Segment) -> None:
+        """What is missing is told where it should begin: at the segment ``behind`` its place."""
         for each in needed:
             if each.counter == NONE or not self._counts[each.counter]:
                 node = each.node
                 tag = node.tag if isinstance(node, SegmentNode) else node.first.tag
                 kind = "segment" if isinstance(node, SegmentNode) else f"loop {node.id}"
                 what, fix = f"the {kind} {node.name} is missing", "Send it; the guide requires it"
-                self._find(Segment(tag, (), number), "missing", what, fix, loop=each.path, code="3")
+                self._find(
+                    Segment(tag, (), behind.number, behind.offset), "missing", what, fix, loop=each.path, code="3"
+                )
 
     def _unexpected(self, at: Place, one: Segment) -> None:
         if not sound_tag(one.tag):
@@ -203,7 +209,9 @@ class Walk:
 
     def _certain(self, source: Source, index: int, number: int, step: Step) -> None:
         """What the step alone proves to be missing or repeated."""
-        self._pass([each for each in step.needed if each.counter == NONE], number)
+        certain = [each for each in step.needed if each.counter == NONE]
+        if certain:
+            self._pass(certain, source.segment(index, number))
         if step.again is not None:
             self._repeated(source, index, number, step, step.again)
 
