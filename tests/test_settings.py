@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from gateway.errors import Finding, SettingsInvalid
 from gateway.rules.case import Policy
 from gateway.settings import Secret, Settings, npi_is_valid, npi_with_check_digit
+from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
 from gateway.settings.places import Places
-from gateway.settings.schema import DirectoryTransport, GatewayFile, Partner, PayerPolicy, SftpTransport
+from gateway.settings.schema import GatewayFile, Partner, PayerPolicy
 from gateway.settings.words import known_keys
 
 CHECKOUT = Path(__file__).parent.parent

@@ -2,7 +2,7 @@
 
 from gateway.flow.house import House
 from gateway.settings import Partner
-from gateway.settings.schema import DirectoryTransport
+from gateway.settings.mailboxes import DirectoryTransport
 from gateway.transport.base import Sightings, Transport, open_transport
 from gateway.transport.directory import DirectorySettings
 from gateway.transport.sftp import SftpSettings

@@ -4,16 +4,15 @@ It is read once and never changes under the program that uses it. It holds refer
 """
 
 from gateway.settings.identifiers import npi_is_valid, npi_with_check_digit, taxonomy_is_valid
+from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
 from gateway.settings.schema import (
     Clinic,
-    DirectoryTransport,
     Envelope,
     Expectations,
     Organisation,
     Partner,
     PayerPolicy,
     PayerServed,
-    SftpTransport,
 )
 from gateway.settings.secrets import Secret
 from gateway.settings.whole import Settings

@@ -4,89 +4,37 @@ Says nothing of other files; what must agree between places is in ``agreement``.
 only names their keys.
 """
 
-import os
 import re
 import string
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, ConfigDict, Field
 
 from gateway.errors import Severity
-from gateway.settings.identifiers import npi_is_valid, taxonomy_is_valid
+from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
+from gateway.settings.parts import (
+    Delimiter,
+    Digits,
+    EnvelopeId,
+    Flag,
+    Id,
+    NonEmpty,
+    Npi,
+    PathHere,
+    Qualifier,
+    Seconds,
+    Section,
+    Taxonomy,
+    mistake,
+)
 from gateway.settings.secrets import Secret
 
 Transaction = Literal["278", "837"]
 Stage = Literal["test", "live"]
 UnitName = Literal["visit", "unit", "minute", "day"]
 
-_DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_BASIC = frozenset(string.ascii_uppercase + string.digits + " !\"&'()*+,-./:;?=")  # X12 basic character set
-_EXTENDED = _BASIC | frozenset(string.ascii_lowercase + "%@[]_{}\\|<>~^`#$")
-_HOST_KEY = re.compile(r"(^|\s)((ssh-|ecdsa-)[a-z0-9-]+ AAAA[A-Za-z0-9+/]+=*|SHA256:[A-Za-z0-9+/]{43}=?)(\s|$)")
 _TEMPLATE_NAMES = {"isa13", "date", "type"}
 NAME_LENGTH_MAX = 100
-
-
-def mistake(what: str, fix: str) -> PydanticCustomError:
-    """An error for a validator to raise: both texts come out as those of the finding."""
-    return PydanticCustomError("mend", "{what}", {"what": what, "fix": fix})
-
-
-def _npi(value: str) -> str:
-    if not npi_is_valid(value):
-        raise mistake(
-            "this is no NPI: it needs ten digits, the last of them the right check digit", "Copy it from NPPES"
-        )
-    return value
-
-
-def _taxonomy(value: str) -> str:
-    if value and not taxonomy_is_valid(value):
-        raise mistake(
-            "this is no NUCC taxonomy code", "Write its ten characters, such as 225100000X for physical therapists"
-        )
-    return value
-
-
-def _id(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", value):
-        raise mistake(
-            "an id is made of small letters, digits, - and _, 40 at most", "Choose such an id and never change it"
-        )
-    return value
-
-
-def _envelope_id(value: str) -> str:
-    if not 1 <= len(value) <= 15:
-        raise mistake(
-            f"this has {len(value)} characters, an envelope's id has 1 to 15", "Copy the id from the companion guide"
-        )
-    if value != value.strip() or not set(value) <= _EXTENDED:
-        raise mistake("an envelope's id has no spaces around it and only characters of X12's sets", "Copy it once more")
-    return value
-
-
-def _seconds(value: Any) -> int:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not match:
-        raise mistake("this is no duration", 'Write a number with s, m, h or d, in quotes: "90s", "15m", "24h", "14d"')
-    return int(match[1]) * _SECONDS[match[2]]
-
-
-def _delimiter(value: str) -> str:
-    if len(value) != 1 or value.isalnum() or value == " " or not value.isascii():
-        raise mistake("a delimiter is one ASCII character, no letter, digit or space", "Leave it out for the usual one")
-    return value
-
-
-def _host_key(value: str) -> str:
-    if not _HOST_KEY.search(value):
-        fix = "Write a line of `ssh-keyscan HOST` whose fingerprint the partner confirmed, or SHA256:... itself"
-        raise mistake("this is neither a public host key nor a SHA256: fingerprint", fix)
-    return value
 
 
 def _template(value: str) -> str:
@@ -107,33 +55,6 @@ def _template(value: str) -> str:
             "Shorten or mend it",
         )
     return value
-
-
-def _path(value: Any, info: ValidationInfo) -> Path:
-    """A relative path starts from the folder that the loader names: its file's, or where the gateway writes."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise mistake("this is no path", "Write a path in quotes")
-    return Path(os.path.normpath(Path((info.context or {}).get("folder", Path()), value)))
-
-
-Npi = Annotated[str, AfterValidator(_npi)]
-Taxonomy = Annotated[str, AfterValidator(_taxonomy)]
-Id = Annotated[str, AfterValidator(_id)]
-EnvelopeId = Annotated[str, AfterValidator(_envelope_id)]
-Qualifier = Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")]
-Seconds = Annotated[int, BeforeValidator(_seconds)]
-Delimiter = Annotated[str, AfterValidator(_delimiter)]
-NonEmpty = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Flag = Annotated[bool, Field(strict=True)]
-PathHere = Annotated[Path, BeforeValidator(_path)]
-Digits = Annotated[str, Field(pattern=r"^[0-9]{10}$")]
-
-
-class Section(BaseModel):
-    """A table of a file: frozen, and nothing may stand in it that is not named here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
 
 
 # conf/gateway.toml
@@ -257,40 +178,6 @@ class Party(Section):
     id: Annotated[str, Field(min_length=2, max_length=80)]
 
 
-class DirectoryTransport(Section):
-    """Folders of this machine or of a mount. ``outbox`` is where we put files, ``inbox`` where we find them."""
-
-    kind: Literal["directory"]
-    inbox: PathHere
-    outbox: PathHere
-    archive: PathHere | None = None
-    after: Literal["remove", "move", "keep"] = "remove"
-    pattern: NonEmpty = "*"
-    temporary_suffix: NonEmpty = ".part"
-
-
-class SftpTransport(Section):
-    """A mailbox on an SFTP server. Folders are those of the server; ``host_keys`` are pinned, never learnt."""
-
-    kind: Literal["sftp"]
-    host: NonEmpty
-    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 22
-    username: NonEmpty
-    password: Secret | None = None
-    key: Secret | None = None
-    key_passphrase: Secret | None = None
-    host_keys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
-    inbox: NonEmpty
-    outbox: NonEmpty
-    archive: str = ""
-    after: Literal["remove", "move", "keep"] = "remove"
-    serial_reads: Flag = False
-    timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    keepalive_s: Annotated[int, Field(strict=True, ge=0)] = 30
-    pattern: NonEmpty = "*"
-    temporary_suffix: NonEmpty = ".part"
-
-
 class Schedule(Section):
     poll_every_s: Annotated[float, Field(gt=0)] = 300.0
 
@@ -378,6 +265,6 @@ class PayerPolicy(Section):
     hsd: Literal["", "total", "per_period"] = ""
     g1_placement: Literal["", "claim", "line"] = ""
     late_claim_grace: Annotated[int, Field(strict=True, ge=0, le=3650)] | None = None
-    severities: dict[str, Severity] = {}
+    severities: dict[str, Severity] = Field(default_factory=dict)
     source: str = ""
     verified_on: str = ""

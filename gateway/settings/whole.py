@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from gateway import resources
 from gateway.errors import Finding, SettingsInvalid
 from gateway.settings import agreement, schema
+from gateway.settings.mailboxes import SftpTransport
 from gateway.settings.places import Path as KeyPath
 from gateway.settings.places import Places, syntax_problem, where
 from gateway.settings.schema import Clinic, GatewayFile, Organisation, Partner, PayerPolicy
@@ -186,7 +187,7 @@ class _Loading:
         transport = document.get("transport")
         local = isinstance(transport, dict) and transport.get("kind") == "directory"
         partner = self._valid(Partner, name, {**document, "name": stem}, writes if local else folder)
-        if partner and partner.enabled and isinstance(partner.transport, schema.SftpTransport):
+        if partner and partner.enabled and isinstance(partner.transport, SftpTransport):
             for key in ("password", "key", "key_passphrase"):
                 secret = getattr(partner.transport, key)
                 problem = secret.problem() if secret else ""
