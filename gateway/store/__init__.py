@@ -1,5 +1,6 @@
 """What survives: the database, sealed payloads and keys. The only door to SQLAlchemy."""
 
+from gateway.store.as2_messages import As2Message
 from gateway.store.authorizations import StoredAuthorization
 from gateway.store.claims import StoredClaim
 from gateway.store.control_numbers import ControlNumber, ControlNumberTaken
@@ -17,6 +18,7 @@ from gateway.store.tasks import Task
 
 __all__ = [
     "Added",
+    "As2Message",
     "ChangedMeanwhile",
     "ControlNumber",
     "ControlNumberTaken",

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from gateway.errors import GatewayError, StoreBehind
 from gateway.store import payloads as shelves
+from gateway.store.as2_messages import As2Messages
 from gateway.store.authorizations import Authorizations
 from gateway.store.books import Books
 from gateway.store.claims import Claims
@@ -32,7 +33,7 @@ from gateway.store.seen import SeenSet
 from gateway.store.session import Scope, Session, our_errors
 from gateway.store.tasks import Tasks
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision of the schema, the oldest first; a test compares them with the migrations."""
 
 HEAD = REVISIONS[-1]
@@ -73,6 +74,7 @@ class Transaction(Session):
         self.books = Books(self)
         self.remittances = Remittances(self)
         self.seen = SeenSet(self)
+        self.as2_messages = As2Messages(self)
 
 
 class Store:

@@ -422,6 +422,35 @@ seen = sa.Table(
     _at("recorded_at"),
 )
 
+as2_messages = sa.Table(
+    "as2_messages",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    _text("direction"),
+    _text("partner"),
+    _text("message_id"),
+    _id("key", nullable=False),
+    _id("document", nullable=False, default="", index=True),
+    _plain("contents"),
+    _text("payload"),
+    _text("state"),
+    _text("reason"),
+    _text("mic"),
+    _text("mic_algorithm"),
+    _text("disposition"),
+    _text("mdn"),
+    _plain("mdn_headers"),
+    _text("mdn_url"),
+    _at("mdn_sent_at", nullable=True),
+    _count("attempts", 1),
+    _at("recorded_at"),
+    _at("changed_at"),
+    sa.UniqueConstraint("direction", "partner", "key"),
+    sa.CheckConstraint("direction IN ('in', 'out')", name="direction"),
+    sa.Index("ix_as2_messages_state", "direction", "state"),
+)
+
 APPEND_ONLY = {
     "inputs": ("content",),
     "events": (),
