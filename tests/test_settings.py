@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from gateway.errors import Finding, SettingsInvalid
 from gateway.rules.case import Policy
 from gateway.settings import Secret, Settings, npi_is_valid, npi_with_check_digit
+from gateway.settings.as2 import As2Transport
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
 from gateway.settings.places import Places
 from gateway.settings.schema import GatewayFile, Partner, PayerPolicy
@@ -127,7 +128,7 @@ def every_key(model: type[BaseModel], path: tuple[str | int, ...] = ()) -> set[s
 def test_the_shipped_files_show_every_key_with_a_comment(text: str, model: type[BaseModel], own: set[str]) -> None:
     shown = set(re.findall(r"[\[{,.\s#]([a-z0-9_]+)\s*[=\]]", f"\n{text}"))
     assert every_key(model) - own - shown == set()
-    for transport in (SftpTransport, DirectoryTransport) if model is Partner else ():
+    for transport in (SftpTransport, DirectoryTransport, As2Transport) if model is Partner else ():
         assert set(transport.model_fields) - shown == set()
 
 
@@ -198,7 +199,7 @@ def test_every_mistake_of_every_file_comes_at_once(house: House) -> None:
         ('"payer/sftp/outbound"', '"payer/sftp/inbound"', "the same folder"),
         ('kind = "directory"', 'kind = "directory"\nafter = "move"', "no archive is named"),
         ('kind = "directory"', 'kind = "directory"\nhost = "x"', "known here are after, archive, inbox, kind"),
-        ('kind = "directory"', "", 'Write kind = "directory" or kind = "sftp"'),
+        ('kind = "directory"', "", 'Write kind = "directory", kind = "sftp" or kind = "as2"'),
         ('transactions = ["278", "837"]', 'transactions = ["835"]', '"278" or "837"'),
         ('transactions = ["278", "837"]', "transactions = []", "At least 1"),
         ("poll_every_s = 5", "poll_every_s = 0", "greater than 0"),

@@ -1,6 +1,7 @@
 """Payloads: streamed, sealed, named by content, whole or not there, and tampered with never unseen."""
 
 import errno
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ def test_bytes_come_back_whole(payloads: Payloads, size: int) -> None:
     assert payloads.size(content_id) == size
     with payloads.open(content_id) as stream:
         assert stream.read(3) + stream.read() == plain
+        stream.seek(0)
+        assert stream.read() == plain, "from its start it may be read again"
+        with pytest.raises(io.UnsupportedOperation):
+            stream.seek(-1, io.SEEK_END)
     assert payloads.put([plain]) == content_id, "the same bytes have the same id, however they come"
 
 

@@ -7,7 +7,7 @@ from gateway.errors import GatewayError
 from gateway.flow import deliver
 from gateway.flow.house import House
 from gateway.flow.partners import mailbox
-from gateway.settings import Settings, SftpTransport
+from gateway.settings import As2Transport, Settings, SftpTransport
 from gateway.settings.schema import Partner
 
 
@@ -37,6 +37,8 @@ def _address(partner: Partner) -> str:
     wanted = partner.transport
     if isinstance(wanted, SftpTransport):
         return f"sftp {wanted.username}@{wanted.host}:{wanted.port}"
+    if isinstance(wanted, As2Transport):
+        return f"as2 {wanted.url}"
     return f"{wanted.kind} {wanted.outbox}"
 
 

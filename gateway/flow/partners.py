@@ -1,7 +1,8 @@
 """Opens a partner's mailbox from its settings, and remembers durably what was picked up there."""
 
+from gateway.errors import SettingsInvalid
 from gateway.flow.house import House
-from gateway.settings import Partner
+from gateway.settings import As2Transport, Partner
 from gateway.settings.mailboxes import DirectoryTransport
 from gateway.transport.base import Sightings, Transport, open_transport
 from gateway.transport.directory import DirectorySettings
@@ -23,6 +24,8 @@ def mailbox(partner: Partner, sightings: Sightings | None = None) -> Transport:
             ),
             sightings=sightings,
         )
+    if isinstance(wanted, As2Transport):
+        raise SettingsInvalid("messages over AS2 cannot be sent yet", where=partner.name, fix='Use kind = "sftp"')
     return open_transport(
         SftpSettings(
             host=wanted.host,

@@ -26,18 +26,18 @@ class Mistake:
 def organisation_mistakes(file: str, document: Document) -> Iterator[Mistake]:
     """Organisations with one id, and clinics with one id within their organisation."""
     organisations: dict[str, int] = {}
-    for position, organisation in _tables(document, "organisations"):
+    for position, organisation in tables(document, "organisations"):
         yield from _repeated(file, ("organisations", position, "id"), organisation.get("id"), organisations, position)
         clinics: dict[str, int] = {}
-        for place, clinic in _tables(organisation, "clinics"):
+        for place, clinic in tables(organisation, "clinics"):
             path: Path = ("organisations", position, "clinics", place, "id")
             yield from _repeated(file, path, clinic.get("id"), clinics, place)
 
 
 def partner_mistakes(file: str, document: Document) -> Iterator[Mistake]:
     """Mistakes within one partner's file that only show when two of its keys are seen together."""
-    envelope = _table(document, "envelope")
-    delimiters = {**_MARKS, **_table(envelope, "delimiters")}
+    envelope = table(document, "envelope")
+    delimiters = {**_MARKS, **table(envelope, "delimiters")}
     first: dict[str, str] = {}
     for name in _MARKS:
         mark = delimiters[name]
@@ -56,7 +56,7 @@ def partner_mistakes(file: str, document: Document) -> Iterator[Mistake]:
         if isinstance(value, str) and any(mark in value for mark in first):
             fix = "Choose other delimiters, or ask the partner for another id"
             yield Mistake(file, ("envelope", name), "the id contains one of the delimiters", fix)
-    yield from _transport_mistakes(file, _table(document, "transport"))
+    yield from _transport_mistakes(file, table(document, "transport"))
 
 
 def served_twice(partners: Mapping[str, Document]) -> Iterator[Mistake]:
@@ -65,7 +65,7 @@ def served_twice(partners: Mapping[str, Document]) -> Iterator[Mistake]:
     for file, document in partners.items():
         if document.get("enabled") is False:
             continue
-        for position, payer in _tables(document, "payers"):
+        for position, payer in tables(document, "payers"):
             offered = payer.get("transactions", ["278", "837"])
             for transaction in offered if isinstance(offered, list) else []:
                 key = (str(payer.get("id")), str(transaction))
@@ -81,7 +81,7 @@ def served_twice(partners: Mapping[str, Document]) -> Iterator[Mistake]:
 
 def policy_mistakes(policies: Mapping[str, Document], partners: Mapping[str, Document]) -> Iterator[Mistake]:
     """Policies of one payer in two files, and those of a payer that nobody serves."""
-    served = {str(payer.get("id")) for document in partners.values() for _, payer in _tables(document, "payers")}
+    served = {str(payer.get("id")) for document in partners.values() for _, payer in tables(document, "payers")}
     seen: dict[str, str] = {}
     for file, document in policies.items():
         payer = document.get("payer")
@@ -119,12 +119,14 @@ def _repeated(file: str, path: Path, value: object, seen: dict[str, int], positi
         seen.setdefault(value, position)
 
 
-def _table(document: Document, name: str) -> Document:
+def table(document: Document, name: str) -> Document:
+    """The table of this name; an empty one where there is none."""
     found = document.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _tables(document: Document, name: str) -> Iterator[tuple[int, Document]]:
+def tables(document: Document, name: str) -> Iterator[tuple[int, Document]]:
+    """The tables of a list of this name, each with its position."""
     found = document.get(name)
     for position, each in enumerate(found if isinstance(found, list) else []):
         if isinstance(each, dict):

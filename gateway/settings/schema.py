@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from gateway.errors import Severity
+from gateway.settings.as2 import As2, As2Transport
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
 from gateway.settings.parts import (
     Delimiter,
@@ -133,6 +134,7 @@ class GatewayFile(Section):
     key_file: PathHere | None = None
     partners: str
     intake: Intake = Intake()
+    as2: As2 | None = None
     work: Work = Work()
     log: Log = Log()
     organisations: Annotated[tuple[Organisation, ...], Field(min_length=1)]
@@ -233,7 +235,7 @@ class Partner(Section):
     envelope: Envelope
     submitter: Party
     receiver: Party
-    transport: Annotated[DirectoryTransport | SftpTransport, Field(discriminator="kind")]
+    transport: Annotated[DirectoryTransport | SftpTransport | As2Transport, Field(discriminator="kind")]
     schedule: Schedule = Schedule()
     expectations: Expectations = Expectations()
     acknowledge: Acknowledge = Acknowledge()

@@ -5,7 +5,7 @@ import json
 import os
 import tomllib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from gateway import resources
 from gateway.errors import Finding, SettingsInvalid
-from gateway.settings import agreement, schema
-from gateway.settings.mailboxes import SftpTransport
+from gateway.settings import agreement, as2_agreement, schema
+from gateway.settings.as2 import As2
+from gateway.settings.certificates import CertificateSource
 from gateway.settings.places import Path as KeyPath
 from gateway.settings.places import Places, syntax_problem, where
 from gateway.settings.schema import Clinic, GatewayFile, Organisation, Partner, PayerPolicy
@@ -40,6 +41,7 @@ class Settings:
     payloads: str
     key_file: Path
     intake: schema.Intake
+    as2: As2 | None
     work: schema.Work
     log: schema.Log
     organisations: tuple[Organisation, ...]
@@ -61,6 +63,11 @@ class Settings:
     def database_url(self) -> str:
         """SQLAlchemy's URL of the database. It may hold a password: never show it."""
         return self.database.reveal() if self.database else f"sqlite:///{self.data / 'gateway.db'}"
+
+    @property
+    def spool(self) -> Path:
+        """The folder for what is too large for memory while it is under way; what lies there is sealed."""
+        return _tidy((self.as2 and self.as2.spool) or self.data / "spool")
 
     def organisation(self, organisation: str) -> Organisation | None:
         """The organisation with this id; None where there is none."""
@@ -114,7 +121,9 @@ class _Loading:
         problem = gateway.database.problem() if gateway and gateway.database else ""
         if problem:
             self._find(name, ("database",), problem, "Put the database's URL there, or leave the key out for SQLite")
-        partners, policies = self._partner_files(document)
+        self._tell(as2_agreement.own_mistakes(name, read or {}))
+        self._unreadable(name, gateway and gateway.as2, ("as2",), "Put it there, readable by the gateway only")
+        partners, policies = self._partner_files(document, readable=read is not None)
         if self._findings or gateway is None:
             raise SettingsInvalid(
                 f"the configuration has {_counted(len(self._findings), 'mistake')}",
@@ -135,6 +144,7 @@ class _Loading:
             payloads=payloads if "://" in payloads else str(_tidy(Path(payloads))),
             key_file=_tidy(gateway.key_file or gateway.data / "keys.json"),
             intake=gateway.intake,
+            as2=gateway.as2,
             work=gateway.work,
             log=gateway.log,
             organisations=gateway.organisations,
@@ -143,7 +153,9 @@ class _Loading:
             digest=self._digest.hexdigest(),
         )
 
-    def _partner_files(self, document: Mapping[str, Any]) -> tuple[dict[str, Partner], dict[str, PayerPolicy]]:
+    def _partner_files(
+        self, document: Mapping[str, Any], *, readable: bool
+    ) -> tuple[dict[str, Partner], dict[str, PayerPolicy]]:
         written = document.get("partners")
         folder = self._file.parent / written if isinstance(written, str) and written else None
         if folder is None:
@@ -173,7 +185,9 @@ class _Loading:
             if partner:
                 partners[partner.name] = partner
             self._tell(agreement.partner_mistakes(name, each))
+            self._tell(as2_agreement.partner_mistakes(name, each, document if readable else None))
         self._tell(agreement.served_twice(whole))
+        self._tell(as2_agreement.named_twice(whole))
         self._tell(agreement.policy_mistakes(policies, whole))
         valid = [self._valid(PayerPolicy, name, each, folder) for name, each in policies.items()]
         return partners, {each.payer: each for each in valid if each}
@@ -187,13 +201,9 @@ class _Loading:
         transport = document.get("transport")
         local = isinstance(transport, dict) and transport.get("kind") == "directory"
         partner = self._valid(Partner, name, {**document, "name": stem}, writes if local else folder)
-        if partner and partner.enabled and isinstance(partner.transport, SftpTransport):
-            for key in ("password", "key", "key_passphrase"):
-                secret = getattr(partner.transport, key)
-                problem = secret.problem() if secret else ""
-                if problem:
-                    fix = "Put the secret there, or write enabled = false at the top until it is known"
-                    self._find(name, ("transport", key), problem, fix)
+        if partner and partner.enabled:
+            fix = "Put it there, or write enabled = false at the top until it is known"
+            self._unreadable(name, partner.transport, ("transport",), fix)
         return partner
 
     def _read(self, file: Path, name: str) -> dict[str, Any] | None:
@@ -239,6 +249,12 @@ class _Loading:
                 self._find(name, path, what, fix)
             return None
 
+    def _unreadable(self, name: str, section: BaseModel | None, path: KeyPath, fix: str) -> None:
+        """Secrets and certificates that a section refers to, and that can't be read at present."""
+        for place, reference in _references(section, path):
+            if problem := reference.problem():
+                self._find(name, place, problem, fix)
+
     def _tell(self, found: Iterable[agreement.Mistake]) -> None:
         for each in found:
             self._find(each.file, each.path, each.what, each.fix)
@@ -246,6 +262,17 @@ class _Loading:
     def _find(self, name: str, path: KeyPath, what: str, fix: str) -> None:
         line = self._places[name].line(path) if name in self._places else 0
         self._findings.append(Finding(rule=RULE, where=where(name, line, path), what=what, fix=fix))
+
+
+def _references(part: object, path: KeyPath) -> Iterator[tuple[KeyPath, Secret | CertificateSource]]:
+    if isinstance(part, Secret | CertificateSource):
+        yield path, part
+    elif isinstance(part, BaseModel):
+        for name, field in type(part).model_fields.items():
+            yield from _references(getattr(part, name), (*path, field.alias or name))
+    elif isinstance(part, tuple):
+        for position, each in enumerate(part):
+            yield from _references(each, (*path, position))
 
 
 def _toml_files(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.settings.places import Path
 
+_NO_DATE = ("this must be a date", "Write it without quotes, such as 2026-12-01")
 _KINDS = {
     "string_type": ("this must be text", 'Put it in quotes: "..."'),
     "int_type": ("this must be a whole number", "Write it without quotes"),
@@ -21,8 +22,10 @@ _KINDS = {
     "dict_type": ("this must be a table", "Write it as [table] with keys, or as { key = value }"),
     "model_type": ("this must be a table", "Write it as [table] with keys, or as { key = value }"),
     "model_attributes_type": ("this must be a table", "Write it as [table] with keys, or as { key = value }"),
+    "date_type": _NO_DATE,
+    "date_from_datetime_parsing": _NO_DATE,
     "missing": ("this key is missing", "Add it; _example.toml and the shipped gateway.toml show every key"),
-    "union_tag_not_found": ("the kind is missing", 'Write kind = "directory" or kind = "sftp"'),
+    "union_tag_not_found": ("the kind is missing", 'Write kind = "directory", kind = "sftp" or kind = "as2"'),
 }
 
 
@@ -35,7 +38,7 @@ _PATTERNS = {
     r"^[0-9A-Z]{1,2}$": "Write one or two digits or capitals, in quotes",
     r"^[0-9A-Z]{10}$": "Write ten digits or capitals: a 1 and the EIN, or a 9 and an agreed number",
 }
-_TAGS = ("directory", "sftp")  # Pydantic puts the kind of a transport into the path.
+_TAGS = ("directory", "sftp", "as2")  # Pydantic puts the kind of a transport into the path.
 
 
 def mistakes(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Path, str, str]]:

@@ -69,7 +69,10 @@ class Payloads:
         return sealing.content_id
 
     def open(self, content_id: str) -> BinaryIO:
-        """The plain bytes as a stream. Raises NotInStore, or SealBroken at the first chunk that was tampered with."""
+        """The plain bytes as a stream, which ``seek(0)`` begins anew.
+
+        Raises NotInStore, or SealBroken at the first chunk that was tampered with.
+        """
         with _readable_errors("read", content_id):
             sealed = self._shelf.read(_name(content_id))
         return io.BufferedReader(_Opening(sealed, content_id, self._keys), CHUNK)
@@ -143,22 +146,38 @@ class _Sealing:
 
 
 class _Opening(io.RawIOBase):
-    """Opens one payload as it streams by."""
+    """Opens one payload as it streams by. It may be read again from its start, and from nowhere else."""
 
     def __init__(self, sealed: BinaryIO, content_id: str, keys: Keyring) -> None:
         self._sealed = sealed
         self._id = content_id
-        self._number = 0
-        self._plain = memoryview(b"")
-        self._ended = False
         header = sealed.read(_HEADER_LENGTH)
         if header[: len(_MAGIC)] != _MAGIC or len(header) < _HEADER_LENGTH:
             raise self._broken()
         self._cipher = AESGCM(keys.unseal(header[len(_MAGIC) :], "payload"))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Behind the header, before the first chunk."""
+        self._number = self._place = 0
+        self._plain = memoryview(b"")
+        self._ended = False
         self._ahead = self._chunk()
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if (offset, whence) == (0, io.SEEK_SET):
+            with _readable_errors("read", self._id):
+                self._sealed.seek(_HEADER_LENGTH)
+            self._begin()
+        elif (offset, whence) != (0, io.SEEK_CUR):
+            raise io.UnsupportedOperation("a payload is read from its start")
+        return self._place
 
     def readinto(self, buffer: Any, /) -> int:  # A writable buffer; Python 3.11 has no name for it.
         while not self._plain and not self._ended:
@@ -166,6 +185,7 @@ class _Opening(io.RawIOBase):
         count = min(len(buffer), len(self._plain))
         buffer[:count] = self._plain[:count]
         self._plain = self._plain[count:]
+        self._place += count
         return count
 
     def close(self) -> None:

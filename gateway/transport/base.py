@@ -34,19 +34,43 @@ Clock = Callable[[], float]  # seconds, monotonic
 
 
 class Sent(StrEnum):
-    """How a send ended. ``UNKNOWN``: the far side may have it; repeat the same name and bytes, or prove it done."""
+    """How a send ended. ``UNKNOWN``: the far side may have it; repeat the same name and bytes, or prove it done.
+
+    ``AWAITED``: the far side has taken it, and its receipt, which alone proves the delivery, is still to come.
+    """
 
     DELIVERED = "delivered"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    AWAITED = "awaited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer of a far side that proves what it took (an MDN), as it came: kept, because it counts as evidence.
+
+    ``message_id`` is that of what we sent, with its angle brackets; ``mic`` the digest (base64) that the far side
+    names, "" where it names none; ``disposition`` its own words. It may be a good or a bad answer, or a forged one.
+    """
+
+    message_id: str
+    mic: str
+    mic_algorithm: str
+    disposition: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one send ended; ``reason`` is in words and empty where there is nothing to say."""
+    """How one send ended; ``reason`` is in words and empty where there is nothing to say.
+
+    ``receipt`` is what the far side answered, where its kind of transport has receipts and it gave one.
+    """
 
     state: Sent
     reason: str = ""
+    receipt: Receipt | None = None
 
     @classmethod
     def delivered(cls, reason: str = "") -> "Outcome":
@@ -122,8 +146,12 @@ class Transport(Protocol):
 
     findings: list[Finding]  # what the latest ``fetch`` left lying, and why
 
-    def send(self, name: str, payload: BinaryIO, size: int | None = None) -> Outcome:
-        """Puts a whole file into the outbox, or nothing. ``size``, where given, is what ``payload`` must have."""
+    def send(self, name: str, payload: BinaryIO, size: int | None = None, *, reference: str = "") -> Outcome:
+        """Gives a whole file to the partner, or nothing. ``size``, where given, is what ``payload`` must have.
+
+        ``payload`` is read from its start, and where it is seekable maybe again. ``reference`` is our own opaque id of
+        the document: a far side that knows documents by an id gets the same one at each repetition.
+        """
         ...
 
     def fetch(self, seen: Seen) -> Iterator[Arrival]:

@@ -65,7 +65,7 @@ class DirectoryTransport:
         if settings.after == "move" and not settings.archive:
             raise SettingsInvalid("files are to be moved, and no archive is named", where=settings.inbox, fix="Name it")
 
-    def send(self, name: str, payload: BinaryIO, size: int | None = None) -> Outcome:
+    def send(self, name: str, payload: BinaryIO, size: int | None = None, *, reference: str = "") -> Outcome:
         if fault := outgoing_fault(name, self._settings.temporary_suffix):
             return Outcome.refused(fault)
         with _door(self._outbox):

@@ -55,7 +55,7 @@ class SftpTransport:
 
     # Sending
 
-    def send(self, name: str, payload: BinaryIO, size: int | None = None) -> Outcome:
+    def send(self, name: str, payload: BinaryIO, size: int | None = None, *, reference: str = "") -> Outcome:
         if fault := outgoing_fault(name, self._settings.temporary_suffix):
             return Outcome.refused(fault)
         target = f"{self._settings.outbox}/{name}"
