@@ -57,13 +57,30 @@ def make_key(path: Path, kind: str = "ed25519", *options: str) -> str:
     return path.read_text()
 
 
+# What servers of 2010 had, all at once, as far as OpenSSH of today can still be set up so.
+OLD_ALGORITHMS = (
+    "HostKeyAlgorithms ssh-rsa",
+    "KexAlgorithms diffie-hellman-group14-sha1",
+    "Ciphers aes128-cbc",
+    "MACs hmac-sha1",
+)
+
+
+def sign_key(folder: Path, authority: str, name: str, *options: str) -> str:
+    """Lets ``authority`` sign NAME.pub in ``folder``; returns the certificate's text."""
+    command = ["ssh-keygen", "-q", "-s", str(folder / authority), "-I", "test", *options, str(folder / f"{name}.pub")]
+    subprocess.run(command, check=True, capture_output=True)
+    return (folder / f"{name}-cert.pub").read_text()
+
+
 class Sshd:
     """OpenSSH's sshd as the current user, one process a connection (``-i``), so that no port is guessed at."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, host: str = "ed25519", user: str = "ed25519") -> None:
         assert SSHD, "the test was to be skipped"
-        self.key = make_key(folder / "user")
-        make_key(folder / "host")
+        self.folder = folder
+        self.key = make_key(folder / "user", user)
+        make_key(folder / "host", host)
         self.host_key = (folder / "host.pub").read_text()
         lines = [
             f"HostKey {folder / 'host'}",
@@ -73,7 +90,7 @@ class Sshd:
             "PermitRootLogin yes",
             "PidFile none",
             "Subsystem sftp internal-sftp",
-            *options,
+            *(each.format(folder=folder) for each in options),
         ]
         (folder / "sshd_config").write_text("\n".join(lines) + "\n")
         if os.geteuid() == 0:  # Where it separates privileges, it wants this folder.

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from gateway.settings.old_algorithms import OLD, fault
 from gateway.settings.parts import Flag, NonEmpty, PathHere, Section, mistake
 from gateway.settings.secrets import Secret
 
@@ -15,9 +16,17 @@ _HOST_KEY = re.compile(r"(^|\s)((ssh-|ecdsa-)[a-z0-9-]+ AAAA[A-Za-z0-9+/]+=*|SHA
 
 
 def _host_key(value: str) -> str:
+    if "@revoked" in value:
+        raise mistake("this key is revoked", "Take the line out, and pin the server's present key")
     if not _HOST_KEY.search(value):
         fix = "Write a line of `ssh-keyscan HOST` whose fingerprint the partner confirmed, or SHA256:... itself"
         raise mistake("this is neither a public host key nor a SHA256: fingerprint", fix)
+    return value
+
+
+def _allowed(value: str) -> str:
+    if words := fault(value):
+        raise mistake(words, f"Take it out, or name one of {', '.join(OLD)}")
     return value
 
 
@@ -43,6 +52,8 @@ class SftpTransport(Section):
     password: Secret | None = None
     key: Secret | None = None
     key_passphrase: Secret | None = None
+    certificate: Secret | None = None
+    allow: tuple[Annotated[str, AfterValidator(_allowed)], ...] = ()
     host_keys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
     inbox: NonEmpty
     outbox: NonEmpty

@@ -27,6 +27,8 @@ from gateway.transport.base import (
     second_name,
     sift,
 )
+from gateway.transport.sftp.algorithms import check_allowed
+from gateway.transport.sftp.certificates import Now, attach, check_own, utc_now
 from gateway.transport.sftp.files import LOST, READ_AHEAD, Client, Download, Refusal, listed
 from gateway.transport.sftp.keys import read_host_key, read_private_key
 from gateway.transport.sftp.session import Session, connection
@@ -37,7 +39,12 @@ class SftpTransport:
     """See ``base.Transport``. One session, opened when first needed and again after it was lost."""
 
     def __init__(
-        self, settings: SftpSettings, *, clock: Clock = time.monotonic, sightings: Sightings | None = None
+        self,
+        settings: SftpSettings,
+        *,
+        clock: Clock = time.monotonic,
+        sightings: Sightings | None = None,
+        now: Now = utc_now,
     ) -> None:
         self.findings: list[Finding] = []
         self._settings = settings
@@ -45,8 +52,11 @@ class SftpTransport:
         self._sightings = sightings if sightings is not None else Sightings(clock, settings.settle_s)
         self._pins = [read_host_key(line) for line in settings.host_keys]
         self._key = read_private_key(settings.key, settings.key_passphrase) if settings.key else None
+        self._certificate = attach(self._key, settings.certificate) if self._key and settings.certificate else None
+        self._now = now
         self._session: Session | None = None
         self._client: Client | None = None
+        check_allowed(settings.allow, self._where)
         if not self._pins:
             fix = "Ask the partner for its host key and name it in host_keys; it is never learnt by connecting"
             raise SettingsInvalid("no host key is pinned", where=self._where, fix=fix)
@@ -262,7 +272,7 @@ class SftpTransport:
         settings = self._settings
         yield "connect", ""
         tcp = connection(settings.host, settings.port, settings.timeout_s)
-        self._session = session = Session(tcp, settings, self._pins)
+        self._session = session = Session(tcp, settings, self._pins, self._now)
         watch = threading.Timer(3 * settings.timeout_s, session.hang_up)  # Some of paramiko's waits have no limit.
         watch.daemon = True
         watch.start()
@@ -272,10 +282,11 @@ class SftpTransport:
             session.negotiate(self._where)
             yield "algorithms", session.agreed
             yield "host key", ""
-            yield "host key", f"it is a pinned one, {session.prove_host(self._pins, self._where)}"
+            yield "host key", session.prove_host(self._pins, self._where)
             yield "login", ""
+            own = check_own(self._certificate, self._now(), self._where) if self._certificate else ""
             session.login(self._key, self._where)
-            yield "login", f"{settings.username} is let in"
+            yield "login", f"{settings.username} is let in{own and f'; {own}'}"
             yield "sftp", ""
             self._client = Client(session.channel())
             yield "sftp", "the server speaks SFTP"

@@ -8,12 +8,11 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from gateway.errors import PartnerRefused
-from gateway.transport.sftp.keys import HOST_KEYS, HostKey
+from gateway.settings.old_algorithms import OLD
+from gateway.transport.sftp.algorithms import CERTIFICATE, HOST_KEYS, Algorithms
+from gateway.transport.sftp.certificates import Now, host_fault, read_certificate
+from gateway.transport.sftp.keys import HostKey
 from gateway.transport.sftp.settings import SftpSettings
-
-# GCM first: twice the speed of CTR with a MAC in paramiko. No CBC and no MD5.
-CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
-MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1")
 
 
 def connection(host: str, port: int, timeout_s: float) -> socket.socket:
@@ -26,22 +25,17 @@ def connection(host: str, port: int, timeout_s: float) -> socket.socket:
     return sock
 
 
-class Session(paramiko.Transport):
+class Session(Algorithms):
     """An SSH connection: negotiated, its host proven, logged in."""
 
-    def __init__(self, sock: socket.socket, settings: SftpSettings, pins: list[HostKey]) -> None:
+    def __init__(self, sock: socket.socket, settings: SftpSettings, pins: list[HostKey], now: Now) -> None:
         super().__init__(sock)
-        self._tcp, self._settings = sock, settings
+        self._tcp, self._settings, self._now = sock, settings, now
         self._offered: dict[str, list[str]] = {}
         self.daemon = True
         self.banner_timeout = self.handshake_timeout = self.auth_timeout = self.channel_timeout = settings.timeout_s
         self.clear_to_send_timeout = settings.timeout_s
-        options = self.get_security_options()
-        options.ciphers, options.digests = CIPHERS, MACS
-        # The pinned types first, so that a server with several keys shows the one we know; then the rest, so that a
-        # server whose key was changed for another type is told from one with old algorithms.
-        types = [*(each.type for each in pins if each.type), *HOST_KEYS]
-        options.key_types = tuple(dict.fromkeys(name for each in types for name in HOST_KEYS[each]))
+        self.offer(_key_types(pins), settings.allow)
 
     def _really_parse_kex_init(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         parsed = super()._really_parse_kex_init(*arguments, **named)  # type: ignore[misc]  # The stubs leave it out.
@@ -69,22 +63,49 @@ class Session(paramiko.Transport):
                 if not set(self._offered.get(name, [])) & set(ours)
             ]
             what = "the server has only algorithms that are not safe any more: " + "; ".join(lacking or [str(error)])
-            fix = "Ask the partner to turn on one that we accept; SHA-1 and CBC can't be turned on here"
+            fix = f"Ask the partner to turn on one that we accept{self._could_allow()}"
             raise PartnerRefused(what, where=where, fix=fix) from error
         if not self.initial_kex_done:  # start_client() says nothing of its timeout.
             raise TimeoutError("the server did not answer as SSH servers do")
         self.set_keepalive(self._settings.keepalive_s)
 
+    def _could_allow(self) -> str:
+        """The old ones among what it offers that its file could allow, as the end of a sentence."""
+        offered = {name for names in self._offered.values() for name in names}
+        could = [f'"{each}"' for each in OLD if each in offered and each not in self._settings.allow]
+        return f". If it can't, its file may have allow = [{', '.join(could)}]" if could else ""
+
     def prove_host(self, pins: list[HostKey], where: str) -> str:
-        """The fingerprint of the server's key. Raises PartnerRefused where it is not a pinned one."""
+        """What proves the server, in words. Raises PartnerRefused where no pinned key and no pinned authority does."""
         shown = self.get_remote_server_key()
         name, fingerprint = shown.get_name(), str(shown.fingerprint)
-        if not any(each.fingerprint == fingerprint for each in pins):
-            known = ", ".join(each.fingerprint for each in pins)
-            what = f"the server shows another host key: {name} {fingerprint}; pinned is {known}"
-            fix = "Somebody may be in between. Ask the partner by telephone; pin the new key if it did change"
-            raise PartnerRefused(what, where=where, fix=fix)
-        return f"{name} {fingerprint}"
+        if any(each.fingerprint == fingerprint for each in pins if not each.authority):
+            return f"it is a pinned one, {name} {fingerprint}"
+        authorities = [each.fingerprint for each in pins if each.authority]
+        blob = shown.public_blob.key_blob if shown.public_blob else b""
+        if authorities and blob:
+            return self._prove_by_authority(blob, authorities, where)
+        known = ", ".join(each.fingerprint for each in pins if not each.authority)
+        what = f"the server shows another host key: {name} {fingerprint}; pinned is {known or 'none'}"
+        if authorities:
+            what += f", and it shows no certificate of the authority {', '.join(authorities)}"
+        fix = "Somebody may be in between. Ask the partner by telephone; pin the new key if it did change"
+        raise PartnerRefused(what, where=where, fix=fix)
+
+    def _prove_by_authority(self, blob: bytes, authorities: list[str], where: str) -> str:
+        """The server has proven that it holds the certificate's key; here, that the authority gave it for this host."""
+        settings = self._settings
+        try:
+            certificate = read_certificate(blob)
+            fault = host_fault(certificate, settings.host, self._now(), sha1="ssh-rsa" in settings.allow)
+            if not fault and certificate.authority not in authorities:
+                fault = f"is of the authority {certificate.authority}; pinned is {', '.join(authorities)}"
+        except ValueError:
+            fault = "cannot be read"
+        if fault:
+            fix = "Ask the partner by telephone: for a new certificate of its host key, or for the authority's new key"
+            raise PartnerRefused(f"the server's host certificate {fault}", where=where, fix=fix)
+        return f"its certificate is of a pinned authority, {certificate.authority}, valid {certificate.validity}"
 
     def login(self, key: paramiko.PKey | None, where: str) -> None:
         """By key, then by password where the server wants both. One try: another could lock the account."""
@@ -113,3 +134,14 @@ class Session(paramiko.Transport):
             self._tcp.shutdown(socket.SHUT_RDWR)  # Wakes paramiko's reader, which close() would wait for.
         self.close()
         self._tcp.close()  # Transport.close() leaves it open where the negotiation never began.
+
+
+def _key_types(pins: list[HostKey]) -> tuple[str, ...]:
+    """The pinned types first, so that a server with several keys shows the one that we know; certificates before them.
+
+    Then the rest, so that a server whose key was changed for another type is told from one with old algorithms.
+    """
+    types = [*(each.type for each in pins if each.type and not each.authority), *HOST_KEYS]
+    plain = [name for each in types for name in HOST_KEYS[each]]
+    certified = [f"{name}{CERTIFICATE}" for name in plain] if any(each.authority for each in pins) else []
+    return tuple(dict.fromkeys((*certified, *plain)))

@@ -8,7 +8,10 @@ from gateway.transport.base import SETTLE_S, After
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SftpSettings:
-    """``key`` is the text of a private key; ``host_keys`` are public key lines or ``SHA256:`` fingerprints.
+    """``key`` is the text of a private key, ``certificate`` that of its ``-cert.pub``.
+
+    ``host_keys`` are public key lines or ``SHA256:`` fingerprints; with ``@cert-authority`` before it, a line pins who
+    signs the server's certificate. ``allow`` names old algorithms that are offered, too (``algorithms``).
 
     ``inbox`` is where the partner puts files for us, ``outbox`` where we put ours, both as the server names them.
     """
@@ -23,6 +26,8 @@ class SftpSettings:
     password: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
     key_passphrase: str = field(default="", repr=False)
+    certificate: str = ""
+    allow: tuple[str, ...] = ()
     archive: str = ""
     after: After = "remove"
     pattern: str = "*"
