@@ -1,7 +1,8 @@
 """``python -m gateway.simulator``: the far side as a process of its own, with a real SFTP server on loopback.
 
-Once it serves it prints one JSON line (port, host_key, username, password_file, journal) on stdout; everything else
-goes to stderr. SIGTERM or SIGINT ends it between two files. It may be killed and started again on its folder.
+Once it serves it prints one JSON line (port, host_key, username, password_file, journal; with AS2 also as2_port,
+as2_url, as2_name, as2_certificate, as2_key) on stdout; everything else goes to stderr. SIGTERM or SIGINT ends it
+between two files. It may be killed and started again on its folder.
 """
 
 import argparse
@@ -18,6 +19,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
 
+from gateway.simulator.as2.agreement import Agreement
+from gateway.simulator.as2.agreement import load as agreed
+from gateway.simulator.as2.office import Office
 from gateway.simulator.company import Company, CompanyInvalid, load
 from gateway.simulator.mailbox import Mailbox, OpenFiles, host_key
 from gateway.simulator.mailroom import Mailroom
@@ -37,6 +41,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--username", help="who may call")
     parser.add_argument("--password-file", type=Path, help="made in the folder if missing")
     parser.add_argument("--authorized-keys", type=Path, help="public keys that may call, one a line")
+    parser.add_argument("--as2-port", type=int, help="AS2 port on 127.0.0.1, where the config has a table [as2]")
+    parser.add_argument("--as2-url", help="where the partner listens for AS2, where the config has a table [as2]")
     return parser.parse_args(argv)
 
 
@@ -44,6 +50,17 @@ def _company(options: argparse.Namespace) -> Company:
     company = load(options.config, Company()) if options.config else Company()
     given = {key: getattr(options, key) for key in ("seed", "delay_scale", "today", "username")}
     return replace(company, **{key: value for key, value in given.items() if value is not None})
+
+
+def _agreement(options: argparse.Namespace) -> Agreement | None:
+    agreement = agreed(options.config) if options.config else None
+    given = {"port": options.as2_port, "url": options.as2_url}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return replace(agreement, **changes) if agreement else None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _password(path: Path) -> str:
@@ -59,14 +76,17 @@ def _authorized(path: Path | None) -> frozenset[str]:
     return frozenset(" ".join(line.split()[:2]) for line in lines if line.strip() and not line.startswith("#"))
 
 
-def run(options: argparse.Namespace, company: Company, stop: threading.Event) -> None:
+def run(
+    options: argparse.Namespace, company: Company, stop: threading.Event, agreement: Agreement | None = None
+) -> None:
     """Serves until ``stop`` is set."""
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     password_file = options.password_file or folder / PASSWORD_FILE
     wake = threading.Event()
     open_files = OpenFiles()
-    mailroom = Mailroom(folder.resolve(), company, lambda: datetime.now(UTC), open_files.__contains__)
+    mailroom = Mailroom(folder.resolve(), company, _now, open_files.__contains__)
+    office = Office(folder.resolve(), agreement, _now, wake.set) if agreement else None
     key = host_key(folder / "host_key")
     mailbox = Mailbox(
         mailroom.root,
@@ -83,6 +103,7 @@ def run(options: argparse.Namespace, company: Company, stop: threading.Event) ->
         "username": company.username,
         "password_file": str(password_file),
         "journal": str(folder / "journal.jsonl"),
+        **(office.open() if office else {}),
     }
     print(json.dumps(ready), flush=True)
     try:
@@ -92,6 +113,8 @@ def run(options: argparse.Namespace, company: Company, stop: threading.Event) ->
             wake.clear()
     finally:
         mailbox.close()
+        if office:
+            office.close()
         mailroom.close()
 
 
@@ -100,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="simulator: %(message)s")
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # What partners get wrong is said to them, not here.
     try:
-        company = _company(options)
+        company, agreement = _company(options), _agreement(options)
     except CompanyInvalid as error:
         print(error, file=sys.stderr)
         return 2
@@ -111,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    run(options, company, stop)
+    run(options, company, stop, agreement)
     return 0
 
 

@@ -64,6 +64,7 @@ def load(path: Path, company: Company) -> Company:
         given = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CompanyInvalid(f"{path}: {error}") from error
+    given.pop("as2", None)  # What was agreed with an AS2 partner has a reader of its own.
     known = {each.name: each for each in fields(Company)}
     for key, value in given.items():
         if key not in known:

@@ -55,7 +55,9 @@ class Mailroom:
         arrived = [archived for path in self._arrivals() if (archived := self._accept(path))]
         for archived in arrived:
             self._deal_with(archived)
-        return len(arrived) + self._publish()
+        moved = len(arrived) + self._publish()
+        self._write_journal()  # Others note deeds too.
+        return moved
 
     # Taking.
 
