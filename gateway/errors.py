@@ -136,9 +136,21 @@ class SettingsInvalid(GatewayError):
 
 
 class PartnerUnreachable(GatewayError):
-    """The far side did not answer; trying again may help."""
+    """The far side did not answer; trying again may help. ``wait_s`` is how long it asked us to stay away."""
 
     retryable = True
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: Position | str = "",
+        fix: str = "",
+        findings: tuple[Finding, ...] = (),
+        wait_s: float = 0.0,
+    ) -> None:
+        super().__init__(what, where=where, fix=fix, findings=findings)
+        self.wait_s = wait_s
 
 
 class PartnerRefused(GatewayError):

@@ -856,6 +856,8 @@ def test_retries_back_off_up_to_a_cap_and_out_of_step(attempt: int, seed: int) -
     assert longest / 2 <= wait <= longest
     assert wait == retry_after(attempt, random.Random(seed), PartnerUnreachable("busy"), first_s=5, cap_s=900)
     assert retry_after(attempt, random.Random(seed), PartnerRefused("no")) is None
+    asked = PartnerUnreachable("busy", wait_s=5000)
+    assert retry_after(attempt, random.Random(seed), asked, first_s=5, cap_s=900) == 5000
 
 
 @given(st.text(max_size=300))

@@ -54,7 +54,8 @@ def run(house: House, job: Job) -> bool:
 def _failed(house: House, job: Job, error: Exception) -> None:
     ours = isinstance(error, GatewayError)
     may_help = error.retryable if isinstance(error, GatewayError) else job.attempts < UNEXPECTED_MAX
-    wait_s = retry_after(job.attempts, house.rng) if may_help else None
+    asked = error if isinstance(error, GatewayError) else None
+    wait_s = retry_after(job.attempts, house.rng, asked) if may_help else None
     if isinstance(error, ChangedMeanwhile):
         wait_s = house.rng.uniform(0.0, CROSSED_S)  # Two of ours crossed each other: nobody far away needs rest.
     reason = error.reason if isinstance(error, GatewayError) else f"{type(error).__name__} in a {job.kind} job"

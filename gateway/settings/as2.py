@@ -148,17 +148,21 @@ class As2Transport(Section):
     encrypt: Cipher = "aes256-cbc"
     key_transport: KeyTransport = "pkcs1v15"
     compress: Literal["", "before", "after"] = ""
-    transfer_encoding: Literal["binary", "base64"] = "binary"
+    transfer_encoding: Literal["binary", "8bit", "7bit", "base64", "quoted-printable"] = "binary"
     content_type: Annotated[str, AfterValidator(_media_type)] = "application/edi-x12"
-    subject: Annotated[str, AfterValidator(_header_text)] = ""
+    subject: Annotated[str, AfterValidator(_header_text)] = "EDI"
     file_name: Flag = True
     mdn: Literal["sync", "async", "none"] = "sync"
     mdn_signed: Flag = True
     mdn_within: Seconds = 1800
     mdn_resends: Annotated[int, Field(strict=True, ge=0, le=100)] = 3
+    mdn_hosts: tuple[NonEmpty, ...] = ()
     require_signature: Flag = True
     require_encryption: Flag = True
     allow: tuple[Weak, ...] = ()
+    least_digest: Literal["sha256", "sha384", "sha512"] = "sha256"
+    least_key_bits: Literal[128, 192, 256] = 128
+    illegal_names: Literal["refuse", "clean"] = "refuse"
     signing_certificates: tuple[Certificate, ...] = ()
     encryption_certificates: tuple[Certificate, ...] = ()
     tls_certificates: tuple[Pin, ...] = ()

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, Protocol, cast
 
-from gateway.errors import Finding, GatewayError, SettingsInvalid, Severity
+from gateway.errors import Finding, GatewayError, PartnerUnreachable, SettingsInvalid, Severity
 
 PIECE = 32 * 1024  # bytes; the most that every SFTP server takes in one write (draft-ietf-secsh-filexfer-02, 3)
 NAME_BYTES_MAX = 255  # of UTF-8; what common file systems hold
@@ -45,32 +45,45 @@ class Sent(StrEnum):
     AWAITED = "awaited"
 
 
+class Proof(StrEnum):
+    """What a receipt proves. ``FORGED``: nothing, because it is not signed by the partner, or unreadable."""
+
+    RECEIVED = "received"
+    REFUSED = "refused"
+    MISMATCH = "mismatch"
+    FORGED = "forged"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The answer of a far side that proves what it took (an MDN), as it came: kept, because it counts as evidence.
+    """What the far side answered (an MDN), as it came: it is kept, because it is evidence.
 
-    ``message_id`` is that of what we sent, with its angle brackets; ``mic`` the digest (base64) that the far side
-    names, "" where it names none; ``disposition`` its own words. It may be a good or a bad answer, or a forged one.
+    ``message_id`` is that of what we sent. ``mic`` is the digest (base64) of what the far side took, and "" where it
+    names none; ``disposition`` its own words. ``reason`` says in ours why it is no good one.
     """
 
     message_id: str
-    mic: str
-    mic_algorithm: str
-    disposition: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes = field(repr=False)
+    state: Proof
+    reason: str = ""
+    mic: str = ""
+    mic_algorithm: str = ""
+    disposition: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one send ended; ``reason`` is in words and empty where there is nothing to say.
 
-    ``receipt`` is what the far side answered, where its kind of transport has receipts and it gave one.
+    ``receipt`` is what the far side answered, where its kind of transport has receipts and it gave one. ``wait_s`` is
+    how long it asks us to stay away.
     """
 
     state: Sent
     reason: str = ""
     receipt: Receipt | None = None
+    wait_s: float = 0.0
 
     @classmethod
     def delivered(cls, reason: str = "") -> "Outcome":
@@ -207,13 +220,15 @@ def retry_after(
 ) -> float | None:
     """Seconds to wait after the failed ``attempt`` (1 is the first), or None where a retry does harm.
 
-    Doubles up to ``cap_s``; a random half of it is taken off, so that partners' jobs don't come back in step.
+    Doubles up to ``cap_s``; a random half of it is taken off, so that partners' jobs don't come back in step. Never
+    less than what the partner itself asked for.
     """
     assert attempt >= 1, "attempts count from 1"
     if error is not None and not error.retryable:
         return None
     longest = min(cap_s, first_s * 2.0 ** min(attempt - 1, 60))
-    return longest * rng.uniform(0.5, 1.0)
+    asked_s = error.wait_s if isinstance(error, PartnerUnreachable) else 0.0
+    return max(asked_s, longest * rng.uniform(0.5, 1.0))
 
 
 def name_fault(name: str) -> str:
