@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.installed
+LIBAS2 := tests/peers/libas2
 
-.PHONY: demo test lint crash fuzz clean
+.PHONY: demo test peers lint crash fuzz clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +17,13 @@ demo: $(READY)
 
 test: $(READY)
 	$(VENV)/bin/pytest
+
+# What the interoperability tests need beyond Debian's packages (.ci/run names those); without it they skip.
+peers: $(LIBAS2)/node_modules/.installed
+
+$(LIBAS2)/node_modules/.installed: $(LIBAS2)/package.json $(LIBAS2)/package-lock.json
+	npm ci --prefix $(LIBAS2) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -33,4 +41,4 @@ fuzz: $(READY)
 	$(VENV)/bin/python tests/x12_fuzz.py --minutes 10
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis $(LIBAS2)/node_modules
