@@ -12,7 +12,7 @@ import os
 import secrets
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -83,6 +83,12 @@ class Window(io.RawIOBase):
     def again(self) -> "Window":
         """The same range from its start, with a position of its own."""
         return Window(self._spool, self._start, self.size)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it from its start, whatever the position is, in pieces that go through memory fast."""
+        window = self.again()
+        while piece := window.read(PIECE):
+            yield piece
 
     def _read(self, start: int, count: int) -> bytes:
         spool = self._spool

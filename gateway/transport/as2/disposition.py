@@ -1,0 +1,90 @@
+"""What an AS2 receipt says of a message: done, or not done and why. RFC 4130, 7.4.3 and 7.5; RFC 3335, 5.3; RFC 5402.
+
+Nothing here warns of a duplicate: a message that comes twice gets the receipt that it got before, because senders take
+the warning for a failure and send once more.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from gateway.transport.as2.mic import Mic
+    from gateway.transport.as2.wanted import MdnWanted
+
+MODE = "automatic-action/MDN-sent-automatically"
+_READ = re.compile(
+    r"\s*(?:[a-z-]+\s*/\s*[a-z-]+\s*;)?\s*(?P<kind>[a-z-]+)\s*(?:/\s*(?P<level>[a-z-]+)\s*(?::\s*(?P<modifier>.*?))?)?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """``kind`` is processed or failed; ``level`` is "", error, failure or warning; ``modifier`` says what it was."""
+
+    kind: str
+    level: str = ""
+    modifier: str = ""
+
+    @property
+    def good(self) -> bool:
+        """The message was taken. A warning does not change that: RFC 4130, 7.5.5."""
+        return self.kind == "processed" and self.level in ("", "warning")
+
+    @property
+    def short(self) -> str:
+        """Without the mode: ``processed/error: decryption-failed``."""
+        level = f"/{self.level}" if self.level else ""
+        return f"{self.kind}{level}: {self.modifier}" if self.modifier else f"{self.kind}{level}"
+
+    def __str__(self) -> str:
+        return f"{MODE}; {self.short}"
+
+    @classmethod
+    def read(cls, text: str) -> Disposition | None:
+        """The value of a ``Disposition`` field in any spelling that is seen in the field; None where it is none."""
+        found = _READ.fullmatch(text)
+        if not found:
+            return None
+        return cls(found["kind"].lower(), (found["level"] or "").lower(), (found["modifier"] or "").strip())
+
+
+PROCESSED = Disposition("processed")
+AUTHENTICATION_FAILED = Disposition("processed", "error", "authentication-failed")
+DECRYPTION_FAILED = Disposition("processed", "error", "decryption-failed")
+DECOMPRESSION_FAILED = Disposition("processed", "error", "decompression-failed")
+INTEGRITY_CHECK_FAILED = Disposition("processed", "error", "integrity-check-failed")
+INSUFFICIENT_SECURITY = Disposition("processed", "error", "insufficient-message-security")
+UNEXPECTED_ERROR = Disposition("processed", "error", "unexpected-processing-error")
+ILLEGAL_FILENAME = Disposition("processed", "error", "illegal-filename")  # draft-ietf-ediint-rfc4130bis, its registry
+UNSUPPORTED_FORMAT = Disposition("failed", "failure", "unsupported format")
+UNSUPPORTED_MIC = Disposition("failed", "failure", "unsupported MIC-algorithms")
+SENDER_EQUALS_RECEIVER = Disposition("failed", "failure", "sender-equals-receiver")
+
+
+class As2Refused(GatewayError):
+    """A message or a receipt that does not count. ``disposition`` is what its sender is told, in the RFC's words.
+
+    ``wanted`` is the receipt that the sender asked for, None where it asked for none or could not be read. ``mic`` is
+    there where the content could be read before it was refused. Texts never carry content.
+    """
+
+    def __init__(
+        self,
+        disposition: Disposition,
+        what: str,
+        *,
+        fix: str,
+        where: str = "",
+        wanted: MdnWanted | None = None,
+        mic: Mic | None = None,
+    ) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.disposition = disposition
+        self.wanted = wanted
+        self.mic = mic
