@@ -1,13 +1,17 @@
 """A partner of the simulator that speaks AS2 with ``openssl cms`` and the standard library, and no code of ours."""
 
+import base64
+import hashlib
 import http.client
 import re
 import subprocess
+import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 NAMES = {"AS2-From": "GATEWAY", "AS2-To": "SIMPAYER"}
@@ -91,6 +95,84 @@ def fields(message_id: str, whole: bytes, more: Mapping[str, str]) -> dict[str, 
 
 
 @dataclass(frozen=True)
+class Came:
+    """A post that came in."""
+
+    headers: Message
+    body: bytes
+
+    def opened(self, keys: Keys, sender: Path, folder: Path) -> tuple[bytes, str]:
+        """The entity that was signed, and its MIC, as openssl decrypts and verifies it."""
+        (folder / "came.der").write_bytes(self.body)
+        inside = openssl("cms", "-decrypt", "-inform", "DER", "-in", folder / "came.der", "-inkey", keys.key)
+        covered = verified(*halves(inside), sender, folder)
+        return covered, base64.b64encode(hashlib.sha256(covered).digest()).decode()
+
+
+def verified(headers: Message, content: bytes, certificate: Path, folder: Path) -> bytes:
+    """The signed part of a multipart/signed, its signature verified by openssl over the bytes as they are."""
+    boundary = b"--" + str(headers.get_param("boundary")).encode()
+    _, covered, signature, _ = re.split(b"(?:^|\r\n)" + re.escape(boundary) + b"(?:--)?\r\n", content)
+    (folder / "signed").write_bytes(covered)
+    (folder / "signature").write_bytes(base64.b64decode(halves(signature)[1]))
+    of = ("-inform", "DER", "-in", folder / "signature", "-content", folder / "signed")
+    return openssl("cms", "-verify", "-binary", *of, "-CAfile", certificate, "-purpose", "any")
+
+
+def receipt(message_id: str, mic: str, disposition: str = "processed") -> bytes:
+    """A report as an entity."""
+    mode = "automatic-action/MDN-sent-automatically"
+    said = f"Original-Message-ID: {message_id}\r\nDisposition: {mode}; {disposition}\r\n"
+    told = f"{said}Received-Content-MIC: {mic}, sha256\r\n" if mic else said
+    return (
+        "Content-Type: multipart/report; report-type=disposition-notification; boundary=r\r\n\r\n"
+        f"--r\r\nContent-Type: text/plain\r\n\r\nfine\r\n"
+        f"--r\r\nContent-Type: message/disposition-notification\r\n\r\n{told}\r\n--r--\r\n"
+    ).encode()
+
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+class Receiver:
+    """A partner's listener: keeps what comes, and answers by one reply after the other, by the last for ever."""
+
+    def __init__(self) -> None:
+        self.came: list[Came] = []
+        self.replies: list[Callable[[], Reply]] = []
+        box = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # Cut short.
+                box.came.append(Came(self.headers, body))
+                make = box.replies.pop(0) if len(box.replies) > 1 else box.replies[0]
+                status, headers, content = make()
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(content)), "Connection": "close"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/in"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@dataclass(frozen=True)
 class Answered:
     status: int
     headers: Message
@@ -105,9 +187,7 @@ class Answered:
 
     def verified(self, certificate: Path, folder: Path) -> bytes:
         """What the receipt's signature covers, as openssl sees it."""
-        path = folder / "mdn.eml"
-        path.write_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + self.content)
-        return openssl("cms", "-verify", "-in", path, "-CAfile", certificate, "-purpose", "any")
+        return verified(self.headers, self.content, certificate, folder)
 
 
 def post(port: int, headers: Mapping[str, str], body: bytes, path: str = "/as2") -> Answered:

@@ -108,7 +108,8 @@ def run(
     print(json.dumps(ready), flush=True)
     try:
         while not stop.is_set():
-            mailroom.beat()
+            if mailroom.beat() and office:
+                office.wake()
             wake.wait(POLL_S)
             wake.clear()
     finally:

@@ -39,6 +39,7 @@ class Agreement:
     compress: str = ""
     content_type: str = "application/edi-x12"
     mdn: str = "sync"
+    mdn_url: str = ""  # for asynchronous ones: where this company listens; left out: on its own port
     mdn_signed: bool = True
     require_signature: bool = True
     require_encryption: bool = True

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS as2_sent (
 CREATE INDEX IF NOT EXISTS as2_sent_due ON as2_sent (state, due_at);
 """
 BUSY_TIMEOUT_S = 60
-OPEN, RECEIPTED, REFUSED = "open", "receipted", "refused"
+OPEN, RECEIPTED, REFUSED, WITHDRAWN = "open", "receipted", "refused", "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
