@@ -1,1 +1,1 @@
-"""What speaks HTTP to the outside. It stores bytes and enqueues; workers act at their own pace. Never blocks the reactor."""
+"""What speaks HTTP to the outside. It stores bytes and enqueues; workers act at their own pace. Never blocks."""
