@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from table import table
 from x12_files import Written, interchange, write_file
 
 TASKS = Path(__file__).with_name("x12_tasks.py")
@@ -149,13 +150,6 @@ def main(sizes: tuple[int, ...], rounds: int) -> None:
 
 def rate(each: float) -> str:
     return f"{each / 1000:,.0f}k" if each >= 20_000 else f"{each / 1000:.1f}k"
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
-    lines = [[each.ljust(width) for each, width in zip(row, widths, strict=True)] for row in [head, *rows]]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":
