@@ -70,7 +70,7 @@ SENDER_EQUALS_RECEIVER = Disposition("failed", "failure", "sender-equals-receive
 class As2Refused(GatewayError):
     """A message or a receipt that does not count. ``disposition`` is what its sender is told, in the RFC's words.
 
-    ``wanted`` is the receipt that the sender asked for, None where it asked for none or could not be read. ``mic`` is
+    ``mdn_wanted`` is the receipt that the sender asked for, None where it asked for none or could not be read. ``mic`` is
     there where the content could be read before it was refused. Texts never carry content.
     """
 
@@ -81,10 +81,10 @@ class As2Refused(GatewayError):
         *,
         fix: str,
         where: str = "",
-        wanted: MdnWanted | None = None,
+        mdn_wanted: MdnWanted | None = None,
         mic: Mic | None = None,
     ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.disposition = disposition
-        self.wanted = wanted
+        self.mdn_wanted = mdn_wanted
         self.mic = mic

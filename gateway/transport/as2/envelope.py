@@ -54,7 +54,7 @@ def peek(
     wanted = read_wanted(read, message_id=message_id, as2_from=as2_from, as2_to=as2_to)
     if as2_from == as2_to:
         fix = "Ask the sender to put their own AS2 name into AS2-From"
-        raise As2Refused(SENDER_EQUALS_RECEIVER, "AS2-From and AS2-To are the same name", fix=fix, wanted=wanted)
+        raise As2Refused(SENDER_EQUALS_RECEIVER, "AS2-From and AS2-To are the same name", fix=fix, mdn_wanted=wanted)
     return Envelope(
         message_id=message_id,
         as2_from=as2_from,

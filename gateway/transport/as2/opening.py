@@ -78,7 +78,7 @@ def open_message(
     try:
         return opening.open(Entity(envelope.headers, window))
     except As2Refused as refused:
-        refused.wanted = refused.wanted or envelope.mdn_wanted
+        refused.mdn_wanted = refused.mdn_wanted or envelope.mdn_wanted
         refused.mic = refused.mic or opening.mic
         raise
 
