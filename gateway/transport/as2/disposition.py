@@ -70,8 +70,8 @@ SENDER_EQUALS_RECEIVER = Disposition("failed", "failure", "sender-equals-receive
 class As2Refused(GatewayError):
     """A message or a receipt that does not count. ``disposition`` is what its sender is told, in the RFC's words.
 
-    ``mdn_wanted`` is the receipt that the sender asked for, None where it asked for none or could not be read. ``mic`` is
-    there where the content could be read before it was refused. Texts never carry content.
+    ``mdn_wanted`` is the receipt that the sender asked for, None where it asked for none or that could not be read.
+    ``mic`` is there where the content could be read before it was refused. Texts never carry content.
     """
 
     def __init__(
