@@ -12,7 +12,7 @@ from flow_stage import PARTNER, Stage, on_sqlite, on_stage, request_json, settin
 
 from gateway.domain import decision
 from gateway.errors import PartnerRefused, PartnerUnreachable
-from gateway.flow import deliver, partners, worker
+from gateway.flow import deliver, delivered, partners, worker
 from gateway.store import Store
 from gateway.store.jobs import Jobs
 from gateway.transport.base import Outcome
@@ -128,7 +128,7 @@ def test_an_upload_that_was_cut_off_by_a_crash_is_found_by_listing(
     job = stage.take(["send"])
     assert job is not None
     with monkeypatch.context() as patched:
-        patched.setattr(deliver, "_sent", _dies)
+        patched.setattr(delivered, "sent", _dies)
         with pytest.raises(KeyboardInterrupt):
             worker.run(stage.house, job)
     with stage.store.transaction(stage.house.everything()) as tx:

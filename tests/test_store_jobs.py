@@ -318,3 +318,17 @@ def test_what_was_done_long_ago_can_be_forgotten(begin: Begin, clock: SettableCl
     with begin() as tx:
         assert tx.jobs.forget(tx.now) == 1
         assert tx.jobs.counts() == {"waiting": 1, "parked": 0, "done": 0}
+
+
+def test_a_job_may_wait_for_a_person_from_the_start(begin: Begin) -> None:
+    job = enqueue(begin, key="send:do_1", lane="send:p", parked="the partner did not take it")
+    assert job is not None
+    assert enqueue(begin, key="send:do_1", lane="send:p") is None, "it is open all the same"
+    other = enqueue(begin, lane="send:p")
+    assert [each.id for each in take(begin)] == [other], "and keeps nobody waiting"
+    with begin() as tx:
+        (parked,) = tx.jobs.list(state="parked")
+        assert (parked.id, parked.reason) == (job, "the partner did not take it")
+        tx.jobs.unpark(job)
+        (waiting,) = (each for each in tx.jobs.list(state="waiting") if each.id == job)
+        assert waiting.attempts == 0

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from gateway import logs
 from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable
-from gateway.flow.cases import State, advance, subjects_of
+from gateway.flow import delivered
 from gateway.flow.house import House, Transaction
 from gateway.flow.partners import DurableSeen, mailbox
 from gateway.settings import Partner
@@ -22,8 +22,6 @@ CHUNK = 256 * 1024
 TOLD_AFTER = 3  # attempts at one document that found nobody
 HALTED_LOOK = timedelta(seconds=60)
 _REFUSED_FIX = "Mend the cause, then put the job back with: gateway jobs --retry JOB"
-# What is awaited for what we send; nothing for an acknowledgment.
-_EXPECTED = {"278": ("ta1", "999", "278"), "837": ("ta1", "999", "277ca", "835")}
 
 
 def send(house: House, job: Job) -> None:
@@ -59,7 +57,7 @@ def send(house: House, job: Job) -> None:
         _nothing_sent(house, document)
         raise PartnerRefused(f"the upload was refused: {outcome.reason}", where=where, fix=_REFUSED_FIX)
     with house.store.transaction(house.everything()) as tx:
-        _sent(tx, partner, document, attempts=job.attempts)
+        delivered.sent(tx, partner, document, attempts=job.attempts)
         tx.jobs.finish(job)
     log.info("document.sent", document=document.id, partner=partner.name, attempts=job.attempts, bytes=document.size)
 
@@ -82,13 +80,7 @@ def _nothing_sent(house: House, document: Document) -> None:
 def _unknown(house: House, partner: Partner, document: Document) -> None:
     with house.store.transaction(house.everything()) as tx:
         tx.documents.set_state(document.id, "unknown")
-        _number(tx, partner, document, "unknown")
-
-
-def _number(tx: Transaction, partner: Partner, document: Document, state: str) -> None:
-    for kind in ("isa13", "gs06"):
-        if kind in document.about:  # A TA1 has no group.
-            tx.control_numbers.set_state(partner.name, kind, int(document.about[kind]), state)
+        delivered.number(tx, partner, document, "unknown")
 
 
 def _upload(house: House, partner: Partner, document: Document, *, repeated: bool) -> Outcome:
@@ -127,15 +119,13 @@ def _inbox_key(partner: str) -> str:
     return f"inbox:{partner}"
 
 
-def _unreachable_key(partner: str) -> str:
-    return f"unreachable:{partner}"
-
-
 def tell_unreachable(house: House, partner: str, error: PartnerUnreachable) -> None:
     """A partner that stays away becomes one task, which closes itself with the next document that gets there."""
     with house.store.transaction(house.everything()) as tx:
         fix = f"It is tried again by itself. If it lasts: gateway partner test {partner}"
-        tx.tasks.open(_unreachable_key(partner), kind="unreachable", subject=partner, reason=error.reason, fix=fix)
+        tx.tasks.open(
+            delivered.unreachable_key(partner), kind="unreachable", subject=partner, reason=error.reason, fix=fix
+        )
 
 
 def resume(tx: Transaction, partner: str) -> None:
@@ -149,27 +139,6 @@ def _lies_there(transport: Transport, document: Document) -> bool:
         return any(each.name == document.name and each.size == document.size for each in transport.listing())
     except PartnerRefused:
         return False  # A drop box that shows nothing: the same name and bytes go again.
-
-
-def _sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
-    isa13 = document.about["isa13"]
-    tx.documents.set_state(document.id, "sent")
-    tx.documents.set_about(document.id, uncertain=False)
-    tx.tasks.close(_unreachable_key(partner.name), "a document got there")
-    _number(tx, partner, document, "sent")  # An answer that was quicker is not overwritten.
-    for subject in subjects_of(tx, "isa13", isa13, partner.name):
-        advance(tx, subject, State.SENT)
-        tx.events.add(subject, "case.sent", document=document.id, isa13=isa13, attempts=attempts)
-    for answer in _EXPECTED.get(document.kind, ()):
-        within_s = partner.expectations.within_s(answer)  # type: ignore[arg-type]  # The keys of _EXPECTED are its literals.
-        if within_s is not None:
-            tx.jobs.enqueue(
-                "expect",
-                payload={"document": document.id, "answer": answer, "isa13": isa13},
-                partner=partner.name,
-                key=f"expect:{document.id}:{answer}",
-                due_at=tx.now + timedelta(seconds=within_s),
-            )
 
 
 class Pickup:

@@ -170,8 +170,12 @@ class Jobs:
         organisation: str = "",
         clinic: str = "",
         attempts_max: int = ATTEMPTS_MAX,
+        parked: str = "",
     ) -> str | None:
-        """Queue work, due now unless said otherwise; its id, or None where an open job has the same ``key`` already."""
+        """Queue work, due now unless said otherwise; its id, or None where an open job has the same ``key`` already.
+
+        ``parked`` is why it waits for a person from the start.
+        """
         session = self._session
         organisation, clinic = session.owner(organisation, clinic)
         job = session.new_id("jo")
@@ -184,7 +188,8 @@ class Jobs:
             "lane": lane,
             "key": key,
             "payload": dict(payload),
-            "state": "waiting",
+            "state": "parked" if parked else "waiting",
+            "reason": parked[:REASON_LENGTH_MAX],
             "due_at": due_at or session.now,
             "attempts_max": attempts_max,
             "created_at": session.now,
