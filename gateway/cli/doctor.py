@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.cli.output import emit
-from gateway.errors import GatewayError, SettingsInvalid
+from gateway.errors import GatewayError, SettingsInvalid, Severity
 from gateway.settings import Settings
 
 MAPS = ("278_request", "278_response", "837p", "835", "999", "277ca")
@@ -56,6 +56,7 @@ def _checks(config: Path | None) -> Iterator[Check]:
         yield _disk(settings)
     yield from _maps()
     yield from _rules()
+    yield from _certificates(settings)
     refused = _refused(settings)
     for partner in settings.partners.values():
         if partner.name in refused:
@@ -146,6 +147,22 @@ def _rules() -> Iterator[Check]:
                 yield Check(name="rules", ok=False, what=each.reason, fix=each.fix)
             return
     yield Check(name="rules", ok=True, what="code lists, their places and situational rules can be read")
+
+
+def _certificates(settings: Settings) -> Iterator[Check]:
+    """Those of AS2, ours and the partners': whether each can be used, and for how long."""
+    from gateway.flow import as2_agreed
+    from gateway.flow.house import utc_now
+
+    at = utc_now()
+    found = as2_agreed.own_findings(settings, at)
+    for partner in as2_agreed.as2_partners(settings):
+        found += as2_agreed.findings(settings, partner, at)
+    for each in dict.fromkeys(found):
+        ok = each.severity is Severity.WARN
+        yield Check(name="certificates", ok=ok, what=each.reason, fix=each.fix)
+    if settings.as2 is not None and not found:
+        yield Check(name="certificates", ok=True, what="each of AS2 can be used, and for a month at least")
 
 
 def _mailbox(settings: Settings, name: str) -> Iterator[Check]:
