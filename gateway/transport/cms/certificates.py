@@ -91,7 +91,7 @@ class Certificate:
                 fix="Agree on a certificate with a longer key",
             )
 
-    def is_issued(self, issuer: bytes, serial: int) -> bool:
+    def is_named(self, issuer: bytes, serial: int) -> bool:
         """Whether this is the certificate that an issuer's Name (DER) and a serial number name."""
         if serial != self.serial:
             return False
@@ -171,8 +171,9 @@ def _described(certificate: x509.Certificate) -> Certificate:
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise TypeError("a key of another type")
+    der = certificate.public_bytes(Encoding.DER)
     return Certificate(
-        der=certificate.public_bytes(Encoding.DER),
+        der=der,
         fingerprint=f"SHA256:{certificate.fingerprint(hashes.SHA256()).hex()}",
         subject=certificate.subject.rfc4514_string(),
         starts=certificate.not_valid_before_utc,
@@ -180,7 +181,8 @@ def _described(certificate: x509.Certificate) -> Certificate:
         serial=certificate.serial_number,
         key_bits=key.key_size,
         key_id=_key_id(certificate, key),
-        issuer=certificate.issuer.public_bytes(),
+        # As it stands there, because others compare bytes.
+        issuer=asn1.Certificate.load(der)["tbs_certificate"]["issuer"].dump(),
         public_key=key,
         uses=_uses(certificate),
     )

@@ -36,5 +36,5 @@ class Name:
     def means(self, certificate: Certificate) -> bool:
         """Whether this names the certificate's holder."""
         if self._issuer:
-            return certificate.is_issued(self._issuer, self._serial)
+            return certificate.is_named(self._issuer, self._serial)
         return self._key_id == certificate.key_id

@@ -96,9 +96,11 @@ def decrypt(
         reader.element()  # The version follows from what is in it.
         if reader.next_tag() == _ORIGINATOR:
             reader.element()
-        offers = _offers(reader, identities)
+        offer = _offer(reader, identities)
+        offer.identity.certificate.require_strength(allowed)
         sealing = _sealing(reader, authenticated=kind == AUTH_ENVELOPED_DATA, allowed=allowed)
-        offer, transport, key = _content_key(offers, sealing.kind, allowed)
+        transport, padded = read_key_transport(offer.transport, allowed)
+        key = _content_key(offer, padded, sealing.kind)
         if sealing.kind.mode == "gcm":
             _open_gcm(reader, target, sealing, key)
         else:
@@ -106,29 +108,37 @@ def decrypt(
         return Decrypted(cipher=sealing.name, key_transport=transport, certificate=offer.identity.certificate)
 
 
-def _offers(reader: Reader, identities: Sequence[Identity]) -> list[_Offer]:
-    """The recipient infos that name one of our identities. Raises NotForUs where none does."""
-    offers, count = [], 0
+def _offer(reader: Reader, identities: Sequence[Identity]) -> _Offer:
+    """The first recipient info that names one of our identities. Raises NotForUs where none does.
+
+    No second one is ever tried: a sender who names us twice, with a key of theirs behind one that they want to know
+    about, would learn from our success that the first one was no key.
+    """
+    offer, count = None, 0
     reader.enter(SET)
     while not reader.at_end():
         element = reader.element()
         count += 1
         if count > RECIPIENTS_MAX:
             raise TooLarge(f"more than {RECIPIENTS_MAX} recipients", fix="Ask the sender to encrypt for us alone")
-        if element[0] != SEQUENCE:
-            continue  # Key agreement, passwords and the like: not for an RSA key of ours.
-        with understood("a recipient's part"):
-            read = cms.KeyTransRecipientInfo.load(element, strict=True)
-            name, transport = Name(read["rid"].dump()), read["key_encryption_algorithm"].dump()
-            encrypted_key = bytes(read["encrypted_key"].native)
-        offers += [_Offer(each, transport, encrypted_key) for each in identities if name.means(each.certificate)]
+        if offer is None and element[0] == SEQUENCE:  # Others are key agreement, passwords and the like.
+            offer = _matched(element, identities)
     reader.leave()
-    if not offers:
+    if offer is None:
         raise NotForUs(
             f"it is encrypted for {count} recipients, and none is a certificate of ours",
             fix="Send the partner our current encryption certificate",
         )
-    return offers
+    return offer
+
+
+def _matched(element: bytes, identities: Sequence[Identity]) -> _Offer | None:
+    """What a KeyTransRecipientInfo holds for one of the identities."""
+    with understood("a recipient's part"):
+        read = cms.KeyTransRecipientInfo.load(element, strict=True)
+        name, transport = Name(read["rid"].dump()), read["key_encryption_algorithm"].dump()
+        encrypted_key = bytes(read["encrypted_key"].native)
+    return next((_Offer(each, transport, encrypted_key) for each in identities if name.means(each.certificate)), None)
 
 
 def _sealing(reader: Reader, *, authenticated: bool, allowed: Collection[str]) -> _Sealing:
@@ -167,30 +177,18 @@ def _octets(element: bytes) -> bytes:
     return content(element)
 
 
-def _content_key(offers: Sequence[_Offer], kind: ContentCipher, allowed: Collection[str]) -> tuple[_Offer, str, bytes]:
+def _content_key(offer: _Offer, padded: padding.AsymmetricPadding, kind: ContentCipher) -> bytes:
     """The content key. Where none comes out that fits, a random one takes its place: what follows fails in the same way
     for a wrong key, wrong padding and wrong length, and in much the same time (RFC 3218, 2.3.2)."""
     spare = secrets.token_bytes(kind.key_length)
-    first: tuple[_Offer, str] | None = None
-    for offer in offers:
-        transport, padded = read_key_transport(offer.transport, allowed)
-        offer.identity.certificate.require_strength(allowed)
-        first = first or (offer, transport)
-        key = _unwrapped(offer, padded)
-        if len(key) == kind.key_length:
-            return offer, transport, key
-    assert first is not None, "there is an offer, or the message is not for us"
-    return *first, spare
-
-
-def _unwrapped(offer: _Offer, padded: padding.AsymmetricPadding) -> bytes:
-    key = offer.identity.key
-    if not isinstance(key, rsa.RSAPrivateKey):
-        return b""
+    if not isinstance(offer.identity.key, rsa.RSAPrivateKey):
+        return spare
     try:
-        return key.decrypt(offer.encrypted_key, padded)  # OpenSSL itself answers wrong PKCS#1 v1.5 with random bytes.
+        # OpenSSL itself answers wrong PKCS#1 v1.5 padding with random bytes.
+        key = offer.identity.key.decrypt(offer.encrypted_key, padded)
     except ValueError:
-        return b""
+        return spare
+    return key if len(key) == kind.key_length else spare
 
 
 def _open_cbc(reader: Reader, target: Target, sealing: _Sealing, key: bytes) -> None:
@@ -235,8 +233,8 @@ def _open_gcm(reader: Reader, target: Target, sealing: _Sealing, key: bytes) -> 
         decryptor.finalize_with_tag(tag)
     except InvalidTag:
         raise Tampered("the content cannot be decrypted: its authentication tag does not fit", fix=_AGAIN) from None
-    for kind, *values in (children(attribute) for attribute in attributes):
-        if kind == CONTENT_TYPE and values != [tlv(SET, DATA)]:
+    for attribute in attributes:
+        if children(attribute)[:1] == [CONTENT_TYPE] and children(attribute)[1:] != [tlv(SET, DATA)]:
             raise Malformed(
                 "the attributes of the content say that it is no data", fix="Ask the sender to encrypt anew"
             )
