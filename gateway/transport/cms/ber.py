@@ -249,6 +249,13 @@ def content(element: bytes) -> bytes:
     return element[2 if first < 0x80 else 2 + (first & 0x7F) :]
 
 
+def octets(element: bytes) -> bytes:
+    """What is in an octet string. Raises ValueError where the element is none."""
+    if element[0] != OCTET_STRING:
+        raise ValueError("no octet string")
+    return content(element)
+
+
 def tlv(tag: int, *parts: bytes) -> bytes:
     """An element in DER."""
     body = b"".join(parts)

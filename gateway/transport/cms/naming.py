@@ -3,7 +3,7 @@
 from asn1crypto import cms, core
 
 from gateway.transport.cms.algorithms import understood
-from gateway.transport.cms.ber import SEQUENCE, content, tlv
+from gateway.transport.cms.ber import SEQUENCE, children, content, octets, tlv
 from gateway.transport.cms.certificates import Certificate
 
 _KEY_ID = 0x80
@@ -26,9 +26,7 @@ class Name:
             if element[0] == _KEY_ID:
                 self._key_id = content(element)
             elif element[0] == _KEY_ID_CONSTRUCTED:  # BER may cut even this one into parts.
-                self._key_id = b"".join(
-                    part.native for part in core.SequenceOf.load(tlv(SEQUENCE, content(element)), spec=core.OctetString)
-                )
+                self._key_id = b"".join(octets(part) for part in children(element))
             else:
                 read = cms.IssuerAndSerialNumber.load(element, strict=True)
                 self._issuer, self._serial = read["issuer"].dump(), read["serial_number"].native

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from asn1crypto import cms, core
+from asn1crypto import core
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import AEADDecryptionContext, CipherContext
@@ -26,7 +26,7 @@ from gateway.transport.cms.algorithms import (
     require,
     understood,
 )
-from gateway.transport.cms.ber import OCTET_STRING, PIECE, SEQUENCE, SET, Reader, children, content, tlv
+from gateway.transport.cms.ber import PIECE, SEQUENCE, SET, Reader, children, octets, tlv
 from gateway.transport.cms.certificates import Certificate, Identity
 from gateway.transport.cms.enveloping import ENCRYPTED_CONTENT, content_cipher
 from gateway.transport.cms.errors import DecryptionFailed, Malformed, NotForUs, Tampered, TooLarge
@@ -135,10 +135,9 @@ def _offer(reader: Reader, identities: Sequence[Identity]) -> _Offer:
 def _matched(element: bytes, identities: Sequence[Identity]) -> _Offer | None:
     """What a KeyTransRecipientInfo holds for one of the identities."""
     with understood("a recipient's part"):
-        read = cms.KeyTransRecipientInfo.load(element, strict=True)
-        name, transport = Name(read["rid"].dump()), read["key_encryption_algorithm"].dump()
-        encrypted_key = bytes(read["encrypted_key"].native)
-    return next((_Offer(each, transport, encrypted_key) for each in identities if name.means(each.certificate)), None)
+        _, named, transport, encrypted_key = children(element)
+        name, key = Name(named), octets(encrypted_key)
+    return next((_Offer(each, transport, key) for each in identities if name.means(each.certificate)), None)
 
 
 def _sealing(reader: Reader, *, authenticated: bool, allowed: Collection[str]) -> _Sealing:
@@ -156,7 +155,7 @@ def _sealing(reader: Reader, *, authenticated: bool, allowed: Collection[str]) -
             fix="Ask the sender for AuthEnvelopedData with GCM, and EnvelopedData with CBC (RFC 5084)",
         )
     with understood("the parameters of the content encryption"):
-        nonce, tag_length = _gcm_parameters(parameters) if authenticated else (_octets(parameters), 0)
+        nonce, tag_length = _gcm_parameters(parameters) if authenticated else (octets(parameters), 0)
         if len(nonce) not in (_NONCE_LENGTHS if authenticated else (kind.block_length,)):
             raise ValueError("no such length")
     return _Sealing(name, kind, nonce, tag_length)
@@ -168,13 +167,7 @@ def _gcm_parameters(parameters: bytes) -> tuple[bytes, int]:
     tag_length = int(core.Integer.load(length[0], strict=True).native) if length else _TAG_LENGTHS.start
     if parameters[0] != SEQUENCE or len(length) > 1 or tag_length not in _TAG_LENGTHS:
         raise ValueError("no GCMParameters")
-    return _octets(nonce), tag_length
-
-
-def _octets(element: bytes) -> bytes:
-    if element[0] != OCTET_STRING:
-        raise ValueError("no octet string")
-    return content(element)
+    return octets(nonce), tag_length
 
 
 def _content_key(offer: _Offer, padded: padding.AsymmetricPadding, kind: ContentCipher) -> bytes:
@@ -220,7 +213,7 @@ def _open_gcm(reader: Reader, target: Target, sealing: _Sealing, key: bytes) -> 
     reader.leave()
     attributes = children(reader.element()) if reader.next_tag() == _AUTHENTICATED else []
     with understood("the authentication tag"):
-        tag = _octets(reader.element())
+        tag = octets(reader.element())
         if len(tag) != sealing.tag_length:
             raise ValueError("not as long as was said")
     if reader.next_tag() == _UNAUTHENTICATED:

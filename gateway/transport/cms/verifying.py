@@ -10,7 +10,6 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from asn1crypto import cms
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
@@ -29,7 +28,7 @@ from gateway.transport.cms.algorithms import (
     require,
     understood,
 )
-from gateway.transport.cms.ber import OCTET_STRING, SEQUENCE, SET, SMALL_MAX, Reader, children, content, tlv
+from gateway.transport.cms.ber import OCTET_STRING, SEQUENCE, SET, SMALL_MAX, Reader, children, content, octets, tlv
 from gateway.transport.cms.certificates import Certificate
 from gateway.transport.cms.errors import CmsError, Malformed, SignatureWrong, SignerUnknown, TooLarge, Weak
 from gateway.transport.cms.naming import Name
@@ -39,6 +38,7 @@ from gateway.transport.cms.streams import Source, Target, closed_on_error
 SIGNERS_MAX = 32
 
 _CERTIFICATES, _REVOCATIONS, _CONTENT = 0xA0, 0xA1, 0xA0
+_SIGNED_ATTRIBUTES, _UNSIGNED_ATTRIBUTES = 0xA0, 0xA1
 _ANEW = "Ask the sender to sign it again, with the key that they gave us the certificate of"
 
 
@@ -175,16 +175,13 @@ def _require_few(found: Sequence[object]) -> None:
 
 def _signer(element: bytes) -> _Signer:
     with understood("a signer's part of the signature"):
-        read = cms.SignerInfo.load(element, strict=True)
-        method, parameters = identified(read["signature_algorithm"].dump())
-        attributes = read["signed_attrs"]
+        _, name, digest, *rest = children(element)
+        attributes = tuple(children(rest.pop(0))) if rest[0][0] == _SIGNED_ATTRIBUTES else None
+        method, signature, *unsigned = rest
+        if any(each[0] != _UNSIGNED_ATTRIBUTES for each in unsigned[:1]) or len(unsigned) > 1:
+            raise ValueError("no SignerInfo")
         return _Signer(
-            Name(read["sid"].dump()),
-            digest_name(identified(read["digest_algorithm"].dump())[0]),
-            tuple(children(attributes.dump())) if attributes.dump() else None,
-            method,
-            parameters,
-            bytes(read["signature"].native),
+            Name(name), digest_name(identified(digest)[0]), attributes, *identified(method), octets(signature)
         )
 
 
