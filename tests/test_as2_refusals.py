@@ -134,6 +134,18 @@ def test_a_stranger_s_signature_is_refused() -> None:
     refused(AUTHENTICATION_FAILED, "among those of the partner", lambda: sent(built(X12, stranger), stranger))
 
 
+def test_a_signature_by_another_key_in_the_name_of_a_pinned_certificate() -> None:
+    """The content is as it was signed, but not by the key of the certificate that the signature names."""
+    whole = b"Content-Type: application/edi-x12\r\n\r\n" + X12
+    good = b"".join(signed_by_hand(whole, whole).body.chunks())
+    letters = good.split(b"base64\r\n\r\n")[1].partition(b"--")[0]
+    forged = bytearray(base64.b64decode(letters))
+    forged[-1] ^= 1
+    body = good.replace(letters, base64.encodebytes(forged))
+    made_ = Made(signed_by_hand(whole, whole).headers, Text(body))
+    refused(AUTHENTICATION_FAILED, "not one of certificate", lambda: by_hand(made_, agreed(encrypt="")))
+
+
 def test_a_signature_under_a_certificate_that_ended_is_refused_and_says_so() -> None:
     expired = made("expired-northside")
     whole = b"Content-Type: application/edi-x12\r\n\r\n" + X12

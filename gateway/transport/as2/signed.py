@@ -22,7 +22,16 @@ from gateway.transport.as2.mic import digests_of
 from gateway.transport.as2.mime import Entity, malformed, read_entity, split
 from gateway.transport.as2.terms import Terms
 from gateway.transport.as2.transfer import BadEncoding
-from gateway.transport.cms import Certificate, CmsError, SignatureWrong, Weak, digest_algorithms, read_signed, verify
+from gateway.transport.cms import (
+    Certificate,
+    CmsError,
+    ContentAltered,
+    SignatureWrong,
+    Weak,
+    digest_algorithms,
+    read_signed,
+    verify,
+)
 from gateway.transport.spool import NewSpool, Spool, Window
 
 SIGNATURE_MAX = 1024 * 1024
@@ -108,7 +117,7 @@ def _refused(error: CmsError) -> As2Refused:
     disposition = AUTHENTICATION_FAILED
     if isinstance(error, Weak):
         disposition = INSUFFICIENT_SECURITY
-    elif isinstance(error, SignatureWrong):
+    elif isinstance(error, ContentAltered):
         disposition = INTEGRITY_CHECK_FAILED
     return As2Refused(disposition, error.what, fix=error.fix)
 

@@ -11,6 +11,7 @@ from gateway.transport.cms.compressing import EXPANSION_MAX, compressed, decompr
 from gateway.transport.cms.enveloping import encrypted
 from gateway.transport.cms.errors import (
     CmsError,
+    ContentAltered,
     DecryptionFailed,
     Malformed,
     NotForUs,
@@ -34,6 +35,7 @@ __all__ = [
     "WEAK",
     "Certificate",
     "CmsError",
+    "ContentAltered",
     "Decrypted",
     "DecryptionFailed",
     "Identity",

@@ -31,6 +31,10 @@ class SignatureWrong(CmsError):
     """A signature by a pinned certificate that does not cover this content, or is none."""
 
 
+class ContentAltered(SignatureWrong):
+    """What was signed is other content than this: it was altered on its way, or signed in another form."""
+
+
 class SignerUnknown(CmsError):
     """Nobody signed, or nobody whose certificate is pinned."""
 

@@ -30,7 +30,15 @@ from gateway.transport.cms.algorithms import (
 )
 from gateway.transport.cms.ber import OCTET_STRING, SEQUENCE, SET, SMALL_MAX, Reader, children, content, octets, tlv
 from gateway.transport.cms.certificates import Certificate
-from gateway.transport.cms.errors import CmsError, Malformed, SignatureWrong, SignerUnknown, TooLarge, Weak
+from gateway.transport.cms.errors import (
+    CmsError,
+    ContentAltered,
+    Malformed,
+    SignatureWrong,
+    SignerUnknown,
+    TooLarge,
+    Weak,
+)
 from gateway.transport.cms.naming import Name
 from gateway.transport.cms.signing import CONTENT_TYPE, MESSAGE_DIGEST
 from gateway.transport.cms.streams import Source, Target, closed_on_error
@@ -236,12 +244,10 @@ def _check_attributes(attributes: Sequence[bytes], digest: bytes) -> None:
         if len(found) != 1 or len(found[0]) != 1 or found[0][0][0] != SET or len(children(found[0][0])) != 1:
             raise SignatureWrong(f"the signed attribute {words} is not there once, with one value", fix=_ANEW)
         if not hmac.compare_digest(content(found[0][0]), value):
-            what = (
-                "the content is not the one that was signed" if kind == MESSAGE_DIGEST else "what was signed is no data"
-            )
-            raise SignatureWrong(
-                what, fix="Ask the sender to send it again; it was altered on the way, or after signing"
-            )
+            if kind == MESSAGE_DIGEST:
+                fix = "Ask the sender to send it again; it was altered on the way, or after signing"
+                raise ContentAltered("the content is not the one that was signed", fix=fix)
+            raise SignatureWrong("what was signed is said not to be plain data", fix=_ANEW)
 
 
 def _is_signed(
