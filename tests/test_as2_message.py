@@ -8,6 +8,7 @@ from as2_stage import X12, agreed, built, document, sent
 from cms_keys import made
 
 from gateway.transport.as2.message import Mic
+from gateway.transport.as2.transfer import fits
 
 ENDINGS = {"LF": b"one\ntwo\n", "CR": b"one\rtwo\r", "CRLF": b"one\r\ntwo\r\n", "none": b"one\r\ntwo", "empty": b""}
 
@@ -27,6 +28,29 @@ def test_payload_ending_comes_out_as_it_went_in(encoding: str, ending: str, laye
     assert message.mic is not None
     assert opened.mic.same(message.mic)
     assert (opened.signed_by == made("rsa-northside").certificate) == bool(terms.sign)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"one\r\ntwo\r\n", {"8bit": "8bit", "7bit": "7bit"}),
+        (b"one\r\n" + b"~" * 998, {"8bit": "8bit", "7bit": "7bit"}),
+        ("caf\u00e9\r\n".encode(), {"8bit": "8bit", "7bit": "binary"}),
+        (b"one\ntwo", {"8bit": "binary", "7bit": "binary"}),
+        (b"one\rtwo\r", {"8bit": "binary", "7bit": "binary"}),
+        (b"one\x00", {"8bit": "binary", "7bit": "binary"}),
+        (b"one\r\n" + b"~" * 999, {"8bit": "binary", "7bit": "binary"}),
+    ],
+)
+def test_what_is_not_lines_of_text_says_binary_and_goes_out_unaltered(content: bytes, said: dict[str, str]) -> None:
+    """BouncyCastle signs and verifies 7bit and 8bit with their line ends as CRLF."""
+    for asked, expected in said.items():
+        assert asked == expected or expected == "binary"
+        whole = b"".join(built(content, agreed(transfer_encoding=asked, encrypt="")).chunks())
+        assert f"Content-Transfer-Encoding: {expected}\r\n\r\n".encode() + content in whole
+        for size in (1, 2, 7, 2000):
+            pieces = [content[at : at + size] for at in range(0, len(content), size)]
+            assert fits(pieces, "7bit" if asked == "7bit" else "8bit") == (expected == asked)
 
 
 @pytest.mark.parametrize("compress", ["before", "after"])

@@ -17,6 +17,7 @@ from gateway.transport.as2.mic import SPELLINGS, Mic, digests_of
 from gateway.transport.as2.names import quoted
 from gateway.transport.as2.stream import Content, Joined, Payload, Reading
 from gateway.transport.as2.terms import Terms
+from gateway.transport.as2.transfer import fits
 from gateway.transport.cms import USUAL, Certificate, Sized, compressed, encrypted, sign
 from gateway.transport.spool import NewSpool, Spool
 
@@ -174,13 +175,13 @@ def _documents(parts: Sequence[Part], message_id: str, terms: Terms) -> Made:
 
 
 def _document(part: Part, terms: Terms) -> Made:
-    headers = [
-        ("Content-Type", part.content_type or terms.content_type),
-        ("Content-Transfer-Encoding", terms.transfer_encoding),
-    ]
+    encoding = terms.transfer_encoding
+    if encoding in ("8bit", "7bit") and not fits(Payload(part.source, part.size, "binary").chunks(), encoding):
+        encoding = "binary"  # A reader that converts line ends would find the signature wrong.
+    headers = [("Content-Type", part.content_type or terms.content_type), ("Content-Transfer-Encoding", encoding)]
     if part.name and terms.send_names:
         headers.append(("Content-Disposition", disposition_value(part.name)))
-    return Made(headers, Payload(part.source, part.size, terms.transfer_encoding))
+    return Made(headers, Payload(part.source, part.size, encoding))
 
 
 def _compressed(made: Made, spool: NewSpool) -> Made:

@@ -19,9 +19,14 @@ ENCODED = frozenset(("base64", "quoted-printable"))
 LINE_MAX = 64 * 1024
 """Longest line of quoted-printable content that is read; the standard says 76."""
 
+PLAIN_LINE_MAX = 998
+"""Longest line of content that says 7bit or 8bit, without its CRLF."""
+
 _LINE = 57  # bytes that make a line of 76 characters
 _SPACE = bytes(range(0x09, 0x0E)) + b" "
 _BROKEN_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:\r?\n|\Z))")
+_NOT_8BIT = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n|[^\r\n]{%d}" % (PLAIN_LINE_MAX + 1))
+_NOT_7BIT = re.compile(rb"[\x80-\xff]|" + _NOT_8BIT.pattern)
 _TRAILING = re.compile(rb"[ \t]+(?=\r?\n|\Z)")
 
 
@@ -44,6 +49,21 @@ def encoded(pieces: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
     if encoding == "quoted-printable":
         return _to_quoted_printable(pieces)
     return iter(pieces)
+
+
+def fits(pieces: Iterable[bytes], encoding: Literal["8bit", "7bit"]) -> bool:
+    """Whether content may say that it is this: lines of at most 998 bytes that end with CRLF, no other CR or LF and no
+    NUL, and in 7bit nothing above 127. RFC 2045, 2.7 and 2.8. Products convert the line ends of what says so.
+    """
+    wrong = _NOT_7BIT if encoding == "7bit" else _NOT_8BIT
+    held = b""
+    for piece in pieces:
+        held += piece
+        whole = held.rfind(b"\r\n") + 2 if b"\r\n" in held else 0
+        if wrong.search(held[:whole]) or len(held) - whole > PLAIN_LINE_MAX + 1:
+            return False
+        held = held[whole:]
+    return not wrong.search(held)
 
 
 def encoded_length(size: int) -> int:
