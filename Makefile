@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.installed
 LIBAS2 := tests/peers/libas2
 
-.PHONY: demo test peers lint crash fuzz clean
+.PHONY: demo test peers interop lint crash fuzz clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ peers: $(LIBAS2)/node_modules/.installed
 $(LIBAS2)/node_modules/.installed: $(LIBAS2)/package.json $(LIBAS2)/package-lock.json
 	npm ci --prefix $(LIBAS2) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
+
+# The whole interoperability matrix of AS2, printed: every case against every peer that is here.
+interop: $(READY) peers
+	$(VENV)/bin/python tests/interop_matrix.py
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

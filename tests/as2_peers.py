@@ -85,7 +85,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What an MDN says. ``signed`` is the digest of its signature, "" of an unsigned one."""
+    """What an MDN says. ``signed`` is the digest of its signature; what we read has the signer's fingerprint there."""
 
     message_id: str
     disposition: str = "automatic-action/MDN-sent-automatically; processed"

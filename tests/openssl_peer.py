@@ -116,9 +116,9 @@ class OpenSsl:
 
     def _signed(self, part: bytes, wish: Wish) -> bytes:
         options = ["-sign", "-binary", "-outform", "DER", "-md", wish.sign, *self._signer(wish.me)]
-        options += ["-keyopt", "rsa_padding_mode:pss"] * wish.pss + ["-keyid"] * wish.keyid + ["-stream"] * wish.ber
-        if wish.opaque:
-            content = _openssl(*options, "-nodetach", data=part)
+        options += ["-keyopt", "rsa_padding_mode:pss"] * wish.pss + ["-keyid"] * wish.keyid
+        if wish.opaque:  # With -stream a signature always takes the content in.
+            content = _openssl(*options, "-nodetach", *["-stream"] * wish.ber, data=part)
             return _pkcs7(content, "signed-data", wish.wrap)
         signature = _openssl(*options, data=part)
         content_type = "application/pkcs7-signature; name=smime.p7s"

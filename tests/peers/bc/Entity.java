@@ -22,6 +22,15 @@ final class Entity {
         }
     }
 
+    /** A part whose transfer encoding is JavaMail's choice. */
+    private static final class Chosen extends MimeBodyPart {
+        Chosen(byte[] plain, String type) throws Exception {
+            setDataHandler(new DataHandler(new ByteArrayDataSource(plain, type)));
+            setHeader("Content-Type", type);
+            updateHeaders();
+        }
+    }
+
     /** Tells JavaMail which classes of BouncyCastle write which types. */
     static void register() {
         MailcapCommandMap map = (MailcapCommandMap) CommandMap.getDefaultCommandMap();
@@ -44,15 +53,14 @@ final class Entity {
 
     /** A part of bytes that are already encoded as {@code encoding} says; JavaMail chooses where that is empty. */
     static MimeBodyPart part(String type, String encoding, String disposition, byte[] encoded) throws Exception {
-        MimeBodyPart part = new MimeBodyPart();
+        MimeBodyPart part;
         if (!encoding.isEmpty()) {
             InternetHeaders headers = new InternetHeaders();
             headers.addHeader("Content-Type", type);
             headers.addHeader("Content-Transfer-Encoding", encoding);
             part = new MimeBodyPart(headers, encoded);
         } else {
-            part.setDataHandler(new DataHandler(new ByteArrayDataSource(encoded, type)));
-            part.setHeader("Content-Type", type);
+            part = new Chosen(encoded, type);
         }
         if (!disposition.isEmpty()) {
             part.setHeader("Content-Disposition", disposition);

@@ -36,6 +36,7 @@ async function build (asked) {
     messageId: '<built@libas2>'
   })
   let found = {}
+  if (asked.text('compress')) node = await AS2Crypto.compress(node)
   if (asked.text('sign')) {
     node = await node.sign(signing(asked))
     found = { mic: signedDigest(node.childNodes[1].content), mic_algorithm: asked.text('sign') }
@@ -67,7 +68,7 @@ async function open (asked) {
   let node = await AS2Parser.parse(asked.bytes('entity'))
   let found = {}
   const layers = []
-  if (node.encrypted) {
+  if (node.encrypted || node.smimeType === 'authenveloped-data') {
     layers.push('encrypted')
     node = await node.decrypt({ cert: certificate(asked.text('me')), key: key(asked.text('me')) })
   }
@@ -76,7 +77,7 @@ async function open (asked) {
     found = await mic(node, asked.text('you'))
     node = node.childNodes[0]
   }
-  if (node.smime) throw new Error('not implemented: ' + node.smimeType)
+  if (node.compressed) node = await AS2Crypto.decompress(node)
   const payload = node.content === undefined ? Buffer.alloc(0) : Buffer.from(node.content)
   return { payload, type: node.contentType, name: node.filename || '', layers: layers.join(' '), ...found }
 }
