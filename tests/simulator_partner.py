@@ -1,8 +1,11 @@
 """What a partner sends to the simulator, written out by hand as text: no code of the gateway takes part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from gateway.simulator.company import Company
 from gateway.simulator.mailroom import Mailroom
@@ -184,3 +187,38 @@ class Bench:
             found[path.name] = path.read_text("latin-1")
             path.unlink()
         return found
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@contextmanager
+def killed_at(step: int, touches: Sequence[tuple[type, str]]) -> Iterator[None]:
+    """Ends whatever runs before or after the step-th call of one of these methods, which touch files or records."""
+    count = 0
+    patch = pytest.MonkeyPatch()
+
+    def touch() -> None:
+        nonlocal count
+        count += 1
+        if count == step:
+            raise Killed
+
+    def around(owner: type, name: str) -> None:
+        real = getattr(owner, name)
+
+        def touched(self: object, *values: object, **more: object) -> object:
+            touch()
+            result = real(self, *values, **more)
+            touch()
+            return result
+
+        patch.setattr(owner, name, touched)
+
+    for owner, name in touches:
+        around(owner, name)
+    try:
+        yield
+    finally:
+        patch.undo()

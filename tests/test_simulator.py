@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulator_oracle import imbalances, pyx12_refusal, segments
-from simulator_partner import Bench, claim, claims, group, interchange, request, requests
+from simulator_partner import Bench, Killed, claim, claims, group, interchange, killed_at, request, requests
 
 from gateway.simulator import scenarios, wire
 from gateway.simulator.company import Company, CompanyInvalid, load
@@ -508,43 +508,11 @@ def test_answers_follow_from_the_seed(tmp_path: Path) -> None:
     assert all("*240229*1200*" in text for text in fixed.values())
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-@contextmanager
-def killed_at(step: int) -> Iterator[Callable[[], int]]:
-    """Ends whatever runs just before or after the step-th touch of a file or of the memory."""
-    count = 0
-    patch = pytest.MonkeyPatch()
-
-    def touch() -> None:
-        nonlocal count
-        count += 1
-        if count == step:
-            raise Killed
-
-    def around(owner: type, name: str) -> None:
-        real = getattr(owner, name)
-
-        def touched(self: object, *values: object, **more: object) -> object:
-            touch()
-            result = real(self, *values, **more)
-            touch()
-            return result
-
-        patch.setattr(owner, name, touched)
-
-    for owner, name in (
-        *((Path, each) for each in ("rename", "write_bytes")),
-        (Mailroom, "_write_journal"),
-        *((Memory, each) for each in ("take", "promise", "published")),
-    ):
-        around(owner, name)
-    try:
-        yield lambda: count
-    finally:
-        patch.undo()
+STEPS: tuple[tuple[type, str], ...] = (
+    *((Path, each) for each in ("rename", "write_bytes")),
+    (Mailroom, "_write_journal"),
+    *((Memory, each) for each in ("take", "promise", "published")),
+)
 
 
 def _disturbed(folder: Path, step: int) -> tuple[Counter[tuple[str, str]], list[dict[str, str]], bool]:
@@ -555,7 +523,7 @@ def _disturbed(folder: Path, step: int) -> tuple[Counter[tuple[str, str]], list[
         (bench.mailroom.inbound / f"{place}.x12").write_bytes(document.encode())
     died = False
     try:
-        with killed_at(step):
+        with killed_at(step, STEPS):
             bench.mailroom.beat()
             bench.clock.forward(60)
             bench.mailroom.beat()
