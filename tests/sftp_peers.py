@@ -122,7 +122,9 @@ class Faults:
     forbidden: set[str] = field(default_factory=set)  # names that may not be opened, removed or renamed to
     also_listed: list[bytes] = field(default_factory=list)
     read_at_most: int = 1 << 20  # bytes in one answer
-    drop_at: int | None = None  # the connection ends where a read begins here or later; once
+    drop_at: int | None = None  # the connection ends where a read begins here or later
+    drops: int = 1  # how often
+    on_drop: Callable[[], object] | None = None  # before it ends
     without_fstat: bool = False
     crosswise: bool = False  # each two reads or writes are answered the other way round
     silent_login: bool = False
@@ -142,6 +144,7 @@ class SmallServer:
         self.logins: list[tuple[str, str]] = []
         self.sessions: list[paramiko.Transport] = []
         self.reads_overlapped = False
+        self.reads: list[int] = []  # where each began
         self._done = threading.Event()
         self._listener = Listener(self._serve)
         self.port = self._listener.port
@@ -150,8 +153,9 @@ class SmallServer:
     def host_key(self) -> str:
         return f"{self.key.get_name()} {self.key.get_base64()}"
 
-    def drop(self) -> None:
-        for each in tuple(self.sessions):  # Not one that a client opens meanwhile.
+    def drop(self, *sessions: paramiko.Transport) -> None:
+        """Ends these sessions; all, where none is named."""
+        for each in sessions or tuple(self.sessions):  # Not one that a client opens meanwhile.
             with contextlib.suppress(OSError):
                 each.sock.shutdown(socket.SHUT_RDWR)  # Wakes its reader, which close() would wait for.
             each.close()
@@ -167,7 +171,7 @@ class SmallServer:
         session.add_server_key(self.key)
         session.set_subsystem_handler("sftp", _Subsystem, _Folder, self)
         with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
-            session.start_server(server=_Login(self))
+            session.start_server(server=_Login(self, session))
             session.join()
         session.close()
         tcp.close()
@@ -177,7 +181,8 @@ class SmallServer:
 
 
 class _Login(paramiko.ServerInterface):
-    def __init__(self, peer: SmallServer) -> None:
+    def __init__(self, peer: SmallServer, session: paramiko.Transport) -> None:
+        self.session = session
         self.peer, self._proven = peer, set[str]()
 
     def get_allowed_auths(self, username: str) -> str:
@@ -236,21 +241,26 @@ class _Handle(paramiko.SFTPHandle):
     readfile: Any
     writefile: Any
 
-    def __init__(self, flags: int, peer: SmallServer, path: Path) -> None:
+    def __init__(self, flags: int, peer: SmallServer, path: Path, session: paramiko.Transport) -> None:
         super().__init__(flags)
+        self._session = session
         self._peer, self._path = peer, path
         self._kept = 0
 
     def read(self, offset: int, length: int) -> bytes | int:
         faults = self._peer.faults
+        self._peer.reads.append(offset)
         if faults.on_read:
             action, faults.on_read = faults.on_read, None
             action()
         if faults.stall_at is not None and offset >= faults.stall_at:
             self._peer.wait_closed()
         if faults.drop_at is not None and offset >= faults.drop_at:
-            faults.drop_at = None
-            self._peer.drop()
+            faults.drops -= 1
+            faults.drop_at = faults.drop_at if faults.drops else None
+            if faults.on_drop:
+                faults.on_drop()
+            self._peer.drop(self._session)
         return super().read(offset, min(length, faults.read_at_most))
 
     def write(self, offset: int, data: "ReadableBuffer") -> int:
@@ -268,8 +278,9 @@ class _Handle(paramiko.SFTPHandle):
 
 
 class _Folder(paramiko.SFTPServerInterface):
-    def __init__(self, server: paramiko.ServerInterface, peer: SmallServer) -> None:
+    def __init__(self, server: "_Login", peer: SmallServer) -> None:
         super().__init__(server)
+        self._session = server.session
         self._peer = peer
 
     def _path(self, name: str) -> Path:
@@ -315,7 +326,7 @@ class _Folder(paramiko.SFTPServerInterface):
             descriptor = os.open(place, flags, 0o644)
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
-        handle = _Handle(flags, self._peer, place)
+        handle = _Handle(flags, self._peer, place, self._session)
         writing = flags & (os.O_WRONLY | os.O_RDWR)
         handle.readfile = handle.writefile = os.fdopen(descriptor, "wb" if writing else "rb")
         return handle

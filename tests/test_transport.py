@@ -37,6 +37,7 @@ from gateway.transport.base import (
 )
 from gateway.transport.directory import DirectorySettings
 from gateway.transport.sftp import SftpSettings
+from gateway.transport.sftp.files import RESUMES_MAX
 from gateway.transport.sftp.keys import read_host_key, read_private_key
 
 MEGABYTE = 1024 * 1024
@@ -126,6 +127,7 @@ def small_settings(peer: SmallServer) -> SftpSettings:
         inbox="/inbox",
         outbox="/outbox",
         timeout_s=10,
+        resume_pauses_s=(0.0, 0.0),
     )
 
 
@@ -630,15 +632,62 @@ def test_a_file_that_vanishes_after_the_listing_stops_no_other(faulty: Box) -> N
     assert came == ["a", "c"]
 
 
-def test_a_connection_lost_halfway_is_unreachable_and_the_file_comes_again(faulty: Box, small: SmallServer) -> None:
+def test_a_cut_download_goes_on_where_it_was(faulty: Box, small: SmallServer) -> None:
+    content = noise(4 * MEGABYTE)
+    faulty.put("a", content)
+    small.faults.drop_at = 3_000_000
+    small.faults.on_drop = small.reads.clear
+    transport = faulty.open()
+    assert faulty.poll_twice(transport) == {"a": content}
+    assert len(small.sessions) == 2
+    assert min(small.reads) > 0, "what was taken is not asked for again"
+
+
+def test_a_cut_download_of_a_file_that_changed_meanwhile_is_not_gone_on_with(faulty: Box, small: SmallServer) -> None:
+    content = noise(4 * MEGABYTE)
+    path = faulty.put("a", content)
+    small.faults.drop_at = 3_000_000
+    small.faults.on_drop = lambda: os.utime(path, (1_700_000_001, 1_700_000_001))
+    transport = faulty.open()
+    for arrival in faulty.settled(transport):
+        with pytest.raises(PartnerUnreachable, match="changed while it was read"):
+            arrival.payload.read()
+    assert faulty.poll_twice(transport) == {"a": content}
+
+
+def test_a_cut_download_of_a_file_that_was_taken_away_meanwhile(faulty: Box, small: SmallServer) -> None:
+    path = faulty.put("a", noise(4 * MEGABYTE))
+    small.faults.drop_at, small.faults.on_drop = 3_000_000, path.unlink
+    for arrival in faulty.settled(faulty.open()):
+        with pytest.raises(PartnerUnreachable, match="changed while it was read"):
+            arrival.payload.read()
+
+
+def test_a_download_that_is_cut_again_and_again_is_given_up_and_comes_again(faulty: Box, small: SmallServer) -> None:
     content = noise(MEGABYTE)
     faulty.put("a", content)
-    small.faults.drop_at = 500_000
+    small.faults.drop_at, small.faults.drops = 0, 1_000
     transport = faulty.open()
     for arrival in faulty.settled(transport):
         with pytest.raises(PartnerUnreachable, match="the connection failed"):
             arrival.payload.read()
+    assert len(small.sessions) == 1 + len(faulty.settings.resume_pauses_s)
+    small.faults.drop_at = None
     assert faulty.poll(transport) == {"a": content}
+
+
+def test_a_server_that_cuts_after_each_piece_is_not_tried_for_ever(faulty: Box, small: SmallServer) -> None:
+    faulty.put("a", noise(MEGABYTE))
+    small.faults.read_at_most = 1000
+
+    def further() -> None:
+        small.faults.drop_at = (small.faults.drop_at or 0) + 1000
+
+    small.faults.drop_at, small.faults.drops, small.faults.on_drop = 0, 10**6, further
+    for arrival in faulty.settled(faulty.open(serial_reads=True)):
+        with pytest.raises(PartnerUnreachable, match="the connection failed"):
+            arrival.payload.read()
+    assert len(small.sessions) == 1 + RESUMES_MAX
 
 
 def test_a_download_that_stalls_is_given_up(faulty: Box, small: SmallServer) -> None:

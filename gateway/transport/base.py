@@ -20,7 +20,7 @@ from typing import BinaryIO, ClassVar, Literal, Protocol, cast
 
 from gateway.errors import Finding, GatewayError, PartnerUnreachable, SettingsInvalid, Severity
 
-PIECE = 32 * 1024  # bytes; the most that every SFTP server takes in one write (draft-ietf-secsh-filexfer-02, 3)
+PIECE = 32 * 1024  # bytes; what every SFTP server takes in one request (draft-ietf-secsh-filexfer-02, 3)
 NAME_BYTES_MAX = 255  # of UTF-8; what common file systems hold
 SETTLE_S = 1.0
 RETRY_FIRST_S = 5.0
@@ -254,12 +254,12 @@ def outgoing_fault(name: str, suffix: str) -> str:
     return f"no file may be sent under this name: {fault}" if fault else ""
 
 
-def pieces(payload: BinaryIO, size: int | None = None) -> Iterator[bytes]:
+def pieces(payload: BinaryIO, size: int | None = None, piece_max: int = PIECE) -> Iterator[bytes]:
     """Our document, piece by piece. Raises GatewayError where our own copy is unreadable or not ``size`` bytes long."""
     total = 0
     while True:
         try:
-            piece = payload.read(PIECE)
+            piece = payload.read(piece_max)
         except OSError as error:
             fix = "Look at the disk of the payload store"
             raise GatewayError("our own copy of the document cannot be read", fix=fix) from error

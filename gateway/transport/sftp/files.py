@@ -2,6 +2,7 @@
 
 import io
 import stat
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, cast
@@ -12,8 +13,11 @@ from paramiko import sftp as wire
 from gateway.errors import PartnerUnreachable
 from gateway.transport.base import PIECE, Listed
 
-READ_AHEAD = 1024 * 1024  # bytes asked for and not yet delivered; more was no faster, and slower from 4 MiB on
-WRITES_AHEAD = 64  # pieces sent and not yet answered
+AHEAD = 2 * 1024 * 1024  # bytes asked for or sent, and not yet answered; more was no faster
+PIECE_MAX = 255 * 1024  # bytes of one request, where the server says that it takes so much; OpenSSH's own limit
+CHANNEL_PIECE = 32 * 1024 - 64  # what paramiko puts into one packet of the channel
+GARBAGE = 1 << 24  # bytes of one reply that nothing of ours asked for
+RESUMES_MAX = 20  # of one download, however much each brought
 
 ANSWERS = {  # SSH_FXP_STATUS; 14 and 15 are of later drafts and sent by some servers all the same
     wire.SFTP_NO_SUCH_FILE: "no such file or folder",
@@ -49,7 +53,71 @@ class Client(paramiko.SFTPClient):
 
     Its own file object reads a whole file ahead, never looks at the answers to the last hundred writes, and swallows
     what close says. So files are moved here by the requests below it, which the stubs leave out: hence the ignores.
+    Its buffer of what came is moved about for each reply; here all of it is taken at once.
     """
+
+    def __init__(self, sock: paramiko.Channel) -> None:
+        self._came, self._at = b"", 0  # What the channel gave, and how much of it was read.
+        self.extensions: dict[bytes, bytes] = {}
+        super().__init__(sock)
+        self.read_max, self.write_max = self._limits()
+
+    def _send_version(self) -> int:
+        """draft-ietf-secsh-filexfer-02, 4: the answer carries the server's extensions, which paramiko throws away."""
+        message = paramiko.Message()
+        message.add_int(3)
+        self._send_packet(wire.CMD_INIT, message)  # type: ignore[attr-defined]
+        kind, answer = self._read_packet()
+        if kind != wire.CMD_VERSION:
+            raise paramiko.SFTPError("it is no SFTP server")
+        told = paramiko.Message(answer)
+        version = told.get_int()
+        while told.get_remainder():
+            name = told.get_binary()
+            self.extensions[name] = told.get_binary()
+        return version
+
+    def _limits(self) -> tuple[int, int]:
+        """The bytes of one read and of one write. Every server takes 32 KiB; OpenSSH's extension tells of more."""
+        if b"limits@openssh.com" not in self.extensions:
+            return PIECE, PIECE
+        try:
+            _, answer = self._request(wire.CMD_EXTENDED, b"limits@openssh.com")
+        except Refusal:
+            return PIECE, PIECE
+        _, read_max, write_max = (answer.get_int64() for _ in range(3))
+        return min(PIECE_MAX, read_max or PIECE), min(PIECE_MAX, write_max or PIECE)
+
+    def _read_packet(self) -> tuple[int, bytes]:
+        size = int.from_bytes(self._take(4), "big")
+        if not 0 < size < GARBAGE:
+            raise paramiko.SFTPError("a reply is too long")
+        packet = self._take(size)
+        return packet[0], packet[1:]
+
+    def _take(self, count: int) -> bytes:
+        """The next bytes of the channel. Raises EOFError where it ends."""
+        if len(self._came) - self._at < count:
+            parts = [self._came[self._at :]]
+            have = len(parts[0])
+            while have < count:
+                part = self.sock.recv(AHEAD)
+                if not part:
+                    raise EOFError
+                parts.append(part)
+                have += len(part)
+            self._came, self._at = b"".join(parts), 0
+        self._at += count
+        return self._came[self._at - count : self._at]
+
+    def _write_all(self, out: bytes) -> None:
+        """In packets of the channel's size: paramiko copies all that is left for each of them."""
+        sent = 0
+        while sent < len(out):
+            count = self.sock.send(out[sent : sent + CHANNEL_PIECE])
+            if count <= 0:
+                raise EOFError
+            sent += count
 
     def _request(self, kind: int, *values: Any) -> tuple[int, _Text]:
         answer, message = super()._request(kind, *values)  # type: ignore[misc]
@@ -87,9 +155,10 @@ class Client(paramiko.SFTPClient):
         """Writes a file anew; returns its bytes. Raises ``Refusal`` where a write or the close was refused."""
         handle = self.open_handle(path, wire.SFTP_FLAG_WRITE | wire.SFTP_FLAG_CREATE | wire.SFTP_FLAG_TRUNC)
         writes, total = _Writes(self), 0
+        ahead = max(1, AHEAD // self.write_max)
         try:
             for piece in content:
-                while writes.waiting >= WRITES_AHEAD:
+                while writes.waiting >= ahead:
                     self.listen()
                 if writes.refused:
                     break
@@ -122,39 +191,88 @@ class _Writes:
 
 
 class Download(io.RawIOBase):
-    """Streams one remote file, asking at most ``ahead`` bytes in advance; proves at its end that it lay still."""
+    """Streams one remote file, asking at most ``AHEAD`` in advance; proves at its end that it lay still.
 
-    def __init__(self, door: Door, client: Client, path: str, entry: Listed, ahead: int) -> None:
+    Where the connection ends, ``connect`` (given the client that failed) makes another one, and the download goes on at
+    the byte where it was, if the file has still the size and time that were listed. ``pauses_s`` are the waits before
+    each try; they are granted anew once bytes came.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        connect: Callable[[Client | None], Client],
+        path: str,
+        entry: Listed,
+        *,
+        serial: bool = False,
+        pauses_s: tuple[float, ...] = (),
+    ) -> None:
         self._handle: Any = None
-        self._door, self._client, self._path, self._listed, self._ahead = door, client, path, entry, ahead
-        self._asked = self._given = 0
+        self._door, self._connect, self._path, self._listed = door, connect, path, entry
+        self._serial, self._pauses_s = serial, pauses_s
+        self._given, self._resumes = 0, 0
+        self._left, self._resumed_at = list(pauses_s), 0
+        self._begin(connect(None))
+
+    def _begin(self, client: Client) -> None:
+        self._client = client
+        self._ahead = client.read_max if self._serial else AHEAD
+        self._asked = self._given
         self._waiting: dict[int, tuple[int, int]] = {}
         self._parts: dict[int, memoryview] = {}
-        self._handle = client.open_handle(path, wire.SFTP_FLAG_READ)
+        self._handle = client.open_handle(self._path, wire.SFTP_FLAG_READ)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer has no len()
         with self._door():
-            if self._given == self._listed.size:
-                self._prove_still()
-                return 0
-            while self._given not in self._parts:
-                self._fill()
-                self._client.listen()
-            part = self._parts.pop(self._given)
-            count = min(len(part), len(buffer))
-            buffer[:count] = part[:count]
-            self._given += count
-            if count < len(part):
-                self._parts[self._given] = part[count:]
+            while True:
+                try:
+                    return self._read(buffer)
+                except Refusal:
+                    raise
+                except LOST as error:
+                    self._resume(error)
+
+    def _read(self, buffer: bytearray | memoryview) -> int:
+        if self._given == self._listed.size:
+            self._prove_still()
+            return 0
+        self._fill()
+        while self._given not in self._parts:
+            self._client.listen()
             self._fill()
-            return count
+        part = self._parts.pop(self._given)  # From here on nothing may fail: what is given is not given again.
+        count = min(len(part), len(buffer))
+        buffer[:count] = part[:count]
+        self._given += count
+        if count < len(part):
+            self._parts[self._given] = part[count:]
+        return count
+
+    def _resume(self, error: BaseException) -> None:
+        """Raises ``error``, or the last one that followed it, where no try is left."""
+        if self._given > self._resumed_at:
+            self._left, self._resumed_at = list(self._pauses_s), self._given
+        while self._left and self._resumes < RESUMES_MAX:
+            self._resumes += 1
+            time.sleep(self._left.pop(0))
+            try:
+                self._begin(self._connect(self._client))
+                return self._prove_still()
+            except Refusal as refusal:
+                if refusal.code == wire.SFTP_NO_SUCH_FILE:
+                    raise self._changed() from None
+                raise
+            except LOST as another:
+                error = another
+        raise error
 
     def _fill(self) -> None:
         while self._asked < self._listed.size and self._asked - self._given < self._ahead:
-            length = min(PIECE, self._listed.size - self._asked)
+            length = min(self._client.read_max, self._listed.size - self._asked)
             self._ask(self._asked, length)
             self._asked += length
 

@@ -29,9 +29,9 @@ from gateway.transport.base import (
 )
 from gateway.transport.sftp.algorithms import check_allowed
 from gateway.transport.sftp.certificates import Now, attach, check_own, utc_now
-from gateway.transport.sftp.files import LOST, READ_AHEAD, Client, Download, Refusal, listed
+from gateway.transport.sftp.files import LOST, Client, Download, Refusal, listed
 from gateway.transport.sftp.keys import read_host_key, read_private_key
-from gateway.transport.sftp.session import Session, connection
+from gateway.transport.sftp.session import Connection, Session
 from gateway.transport.sftp.settings import SftpSettings
 
 
@@ -73,7 +73,7 @@ class SftpTransport:
         with self._door(self._settings.outbox):
             client = self._connected()
             try:
-                total = self._upload(client, temporary, pieces(payload, size))
+                total = self._upload(client, temporary, pieces(payload, size, client.write_max))
                 return self._reveal(client, temporary, target, total)
             except Refusal as error:
                 self._discard(client, temporary)
@@ -173,10 +173,16 @@ class SftpTransport:
         """The file, open; or None and a finding where it is gone or forbidden, which stops no other file."""
         settings = self._settings
         with self._door(settings.inbox):
-            client, ahead = self._connected(), PIECE if settings.serial_reads else READ_AHEAD
             try:
-                door = partial(self._door, settings.inbox)
-                return BufferedReader(Download(door, client, f"{settings.inbox}/{entry.name}", entry, ahead), PIECE)
+                download = Download(
+                    partial(self._door, settings.inbox),
+                    self._connected,
+                    f"{settings.inbox}/{entry.name}",
+                    entry,
+                    serial=settings.serial_reads,
+                    pauses_s=settings.resume_pauses_s,
+                )
+                return BufferedReader(download, PIECE)
             except Refusal as error:
                 fix = "It is tried at each poll; if it stays, ask the partner to let our login read it"
                 self.findings.append(left_lying(entry, f"the server would not open it ({error.words})", fix=fix))
@@ -259,7 +265,10 @@ class SftpTransport:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _connected(self) -> Client:
+    def _connected(self, failed: Client | None = None) -> Client:
+        """The session's client; another than the one that ``failed``, which may not have noticed yet."""
+        if failed is not None and failed is self._client:
+            self.close()
         if self._session is None or self._client is None or not self._session.is_active():
             self.close()
             for _ in self._connect():
@@ -271,7 +280,7 @@ class SftpTransport:
         """Yields (step, "") before each step and (step, what was found) after it."""
         settings = self._settings
         yield "connect", ""
-        tcp = connection(settings.host, settings.port, settings.timeout_s)
+        tcp = Connection(settings.host, settings.port, settings.timeout_s)
         self._session = session = Session(tcp, settings, self._pins, self._now)
         watch = threading.Timer(3 * settings.timeout_s, session.hang_up)  # Some of paramiko's waits have no limit.
         watch.daemon = True

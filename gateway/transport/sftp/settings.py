@@ -36,3 +36,4 @@ class SftpSettings:
     timeout_s: float = 30.0
     keepalive_s: int = 30
     settle_s: float = SETTLE_S
+    resume_pauses_s: tuple[float, ...] = (0.0, 2.0, 8.0)  # before each try to go on with a cut download
