@@ -80,14 +80,14 @@ class Delimiter:
     last: bool
 
 
-def delimiters(window: Window, boundary: bytes) -> Iterator[Delimiter]:
+def delimiters(window: Window, boundary: bytes, piece_size: int = PIECE) -> Iterator[Delimiter]:
     """Every boundary line of a multipart's content, in one pass over large pieces."""
     needle = b"\n--" + boundary
     reach = len(needle) + _PADDING_MAX + 4
     window = window.again()
     base, buffer, final, at = -1, b"\n", False, 0  # A line break in front: the first line may be a boundary.
     while not final:
-        piece = window.read(PIECE)
+        piece = window.read(piece_size)
         final = not piece
         buffer += piece
         while (hit := buffer.find(needle, at)) >= 0 and (final or hit + reach <= len(buffer)):
