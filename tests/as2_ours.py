@@ -5,7 +5,9 @@ Whatever is asked for is allowed here, and what was found is told; what a partne
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,14 @@ class Ours:
         self._sent: Outgoing | None = None
 
     def build(self, payload: bytes, wish: Wish) -> Built:
-        part = Part(name=wish.name, content_type=wish.type, source=lambda: BytesIO(payload), size=len(payload))
+        return self.build_several({wish.name: payload}, wish)
+
+    def build_several(self, payloads: Mapping[str, bytes], wish: Wish) -> Built:
+        """One message with several documents, by name."""
+        parts = [
+            Part(name=name, content_type=wish.type, source=partial(BytesIO, payload), size=len(payload))
+            for name, payload in payloads.items()
+        ]
         wanted = {
             "sign": wish.sign,
             "pss": wish.pss,
@@ -53,27 +62,34 @@ class Ours:
             "transfer_encoding": wish.encoding,
         }
         terms = self._terms(wish.me, wish.you, **wanted)
-        built = self._sent = build([part], message_id=MESSAGE_ID, terms=terms, at=self._at, spool=Spool)
+        built = self._sent = build(parts, message_id=MESSAGE_ID, terms=terms, at=self._at, spool=Spool)
         assert built.mic is not None
         return Built(_lines(built), built.mic.digest, built.mic.algorithm)
 
     def open(self, entity: bytes, *, me: str, you: str) -> Opened:
+        (found,) = self.open_several(entity, me=me, you=you)
+        return found
+
+    def open_several(self, entity: bytes, *, me: str, you: str) -> list[Opened]:
+        """Each document of a message."""
         terms = self._terms(me, you)
         headers, body = _request(entity, you, me)
         try:
             opened = open_message(headers, body, terms=terms, spool=Spool, at=self._at)
         except As2Refused as refused:
             raise PeerFailed(f"{refused.disposition.short}: {refused.what}") from refused
-        (part,) = opened.parts
         layers = {"encrypted": opened.cipher, "compressed": opened.compressed, "signed": opened.signed_with}
-        return Opened(
-            payload=part.open().read(),
-            mic=opened.mic.digest,
-            mic_algorithm=opened.mic.algorithm,
-            type=part.content_type,
-            name=part.name,
-            layers=tuple(name for name, found in layers.items() if found),
-        )
+        return [
+            Opened(
+                payload=part.open().read(),
+                mic=opened.mic.digest,
+                mic_algorithm=opened.mic.algorithm,
+                type=part.content_type,
+                name=part.name,
+                layers=tuple(name for name, found in layers.items() if found),
+            )
+            for part in opened.parts
+        ]
 
     def build_mdn(self, receipt: Receipt, *, me: str, you: str) -> bytes:
         disposition = Disposition.read(receipt.disposition)

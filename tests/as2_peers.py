@@ -42,8 +42,10 @@ class Wish:
     """What a message shall be like. Names are those of our own algorithms; an empty one is none of it.
 
     ``encoding`` is the payload's Content-Transfer-Encoding; "" leaves the header out, and the choice to JavaMail.
-    ``compress`` is before or after signing, ``wrap`` the transfer encoding of the layers around the payload. ``ber``
-    asks OpenSSL for indefinite lengths, which BouncyCastle always writes.
+    ``compress`` is before or after signing, ``wrap`` the transfer encoding of the layers around the payload, where ""
+    leaves the header out, too. ``mask`` is the digest of OAEP's mask, where it is another. ``also`` is a key pair that
+    signs first, or is encrypted for first. ``ber`` asks OpenSSL for indefinite lengths, which BouncyCastle always
+    writes; ``bare`` leaves the signed attributes out, and the certificates.
     """
 
     encoding: str = "binary"
@@ -56,6 +58,9 @@ class Wish:
     opaque: bool = False
     keyid: bool = False
     ber: bool = False
+    bare: bool = False
+    mask: str = ""
+    also: str = ""
     type: str = "application/edi-x12"
     name: str = "x12.edi"
     me: str = "them"
@@ -110,7 +115,7 @@ class Peer(Protocol):
 
 def keys_in(folder: Path, *names: str) -> Path:
     """Makes key pairs: ``NAME.key`` (PKCS #8), ``NAME.crt`` and ``NAME.p12`` of each; elliptic ones end in ``_ec``."""
-    for name in names or ("us", "them", "us_ec", "them_ec"):
+    for name in names or ("us", "them", "us_ec", "them_ec", "other"):
         key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = (
             ec.generate_private_key(ec.SECP256R1())
             if name.endswith("_ec")

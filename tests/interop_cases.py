@@ -5,6 +5,7 @@ under the protections that use them. What a peer has no way to say at all stands
 wrongly does, and is explained in ``fixtures/interop_exceptions.toml``.
 """
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,9 @@ PAYLOADS = {
     "none": b"ISA*00*~IEA*1*1~",
     "bytes": bytes(range(256)) + b"\r\n\n\r.\r\n--\r\n" + bytes(range(255, -1, -1)),
     "empty": b"",
+    "large": random.Random(4130).randbytes(3 * 1024 * 1024),
 }
+SMALL = tuple(PAYLOADS)[:-1]
 ENCODINGS = ("binary", "8bit", "7bit", "base64", "quoted-printable", "")
 PROTECTIONS = {
     "sign": Wish(sign="sha256"),
@@ -51,9 +54,11 @@ class Case:
         wish = self.wish
         signature = "PSS" if wish.pss else "ECDSA" if wish.me.endswith("_ec") else ""
         transport = "" if wish.transport == "pkcs1v15" else wish.transport
-        ways = [name for name in ("opaque", "keyid", "ber") if getattr(wish, name)]
-        ways += ["base64 around it"] * (wish.wrap == "base64") + ["text/plain"] * (wish.type == "text/plain")
-        words = (wish.sign, signature, wish.encrypt, transport, *ways)
+        mask = f"mask-{wish.mask}" if wish.mask else ""
+        ways = [name for name in ("opaque", "keyid", "ber", "bare", "also") if getattr(wish, name)]
+        ways += [f"wrap-{wish.wrap or 'unsaid'}"] * (wish.wrap != "binary")
+        ways += ["text/plain"] * (wish.type == "text/plain")
+        words = (wish.sign, signature, wish.encrypt, transport, mask, *ways)
         return self.protection, " ".join(filter(None, words)), wish.encoding or "not said"
 
     @property
@@ -82,8 +87,9 @@ def _all(peer: str, we_build: bool) -> Iterator[tuple[str, Wish, str]]:
             yield protection, wish, "bytes"
             continue
         for encoding in ENCODINGS[:-1] if we_build else ENCODINGS:  # We say it always.
-            for payload in PAYLOADS:
+            for payload in SMALL:
                 yield protection, replace(wish, encoding=encoding), payload
+        yield protection, wish, "large"
     for wish in _algorithms():
         able = wish if can_compress else replace(wish, compress="")
         yield _protection(able), able, "none"
@@ -110,13 +116,20 @@ def _shapes(peer: str) -> Iterator[Wish]:
     both = Wish(sign="sha256", encrypt="aes256-cbc")
     yield replace(both, keyid=True)
     yield replace(both, keyid=True, encrypt="aes256-gcm", transport="oaep-sha256")
-    yield replace(both, compress="after" if peer == "BouncyCastle" else "", wrap="base64")
+    yield replace(both, also="other")
+    yield replace(both, transport="oaep-sha256", mask="sha1")  # Java's own default.
     yield Wish(sign="sha256", opaque=True, encoding="base64")
     yield replace(both, opaque=True, wrap="base64", encoding="base64")
     if peer == "OpenSSL":
         yield Wish(encrypt="aes256-cbc", ber=True)
         yield replace(both, ber=True, opaque=True)
         yield Wish(encrypt="aes256-gcm", ber=True)
+        yield Wish(encrypt="aes128-cbc", wrap="")
+        yield Wish(sign="sha256", bare=True)
+    else:
+        yield replace(both, compress="after", wrap="base64")
+        yield Wish(sign="sha256", compress="before", wrap="")
+        yield replace(both, compress="after", wrap="")
 
 
 def _libas2(we_build: bool) -> Iterator[tuple[str, Wish, str]]:
@@ -127,7 +140,7 @@ def _libas2(we_build: bool) -> Iterator[tuple[str, Wish, str]]:
             yield protection, replace(wish, encoding="base64"), "LF"
             continue
         for encoding in ENCODINGS[:-1] if we_build else ("base64",):
-            for payload in PAYLOADS:
+            for payload in SMALL:
                 yield protection, replace(wish, encoding=encoding), payload
     if not we_build:
         for payload in ("LF", "CR", "CRLF", "none", "empty"):

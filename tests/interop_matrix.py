@@ -14,7 +14,7 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -23,15 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from as2_ours import MESSAGE_ID, Ours
-from as2_peers import Built, Opened, Peer, PeerFailed, Receipt, bouncy_castle, keys_in, libas2, missing
+from as2_peers import Built, Opened, Peer, PeerFailed, Receipt, keys_in, missing
+from as2_running import STARTS
 from interop_cases import PAYLOADS, Case, cases
-from openssl_peer import OpenSsl
 
-STARTS: dict[str, Callable[[Path], Peer]] = {"BouncyCastle": bouncy_castle, "OpenSSL": OpenSsl, "libas2": libas2}
 FIXTURES = Path(__file__).parent / "fixtures"
 TABLE, EXCEPTIONS = FIXTURES / "interop_matrix.txt", FIXTURES / "interop_exceptions.toml"
 OK = "ok"
-WIDTHS = (24, 42, 16)
+WIDTHS = (24, 40, 16)
 """Of protection, algorithms and encoding; a cell has CELL."""
 CELL = 6
 SIDES = {True: "we build, {} opens", False: "{} builds, we open"}

@@ -59,7 +59,7 @@ class OpenSsl:
         layers: list[str] = []
         mic = mic_algorithm = ""
         while True:
-            headers, body = _split(entity)
+            headers, body = split(entity)
             content_type = headers.get("content-type", "")
             layer = _layer(content_type)
             if not layer:
@@ -93,15 +93,15 @@ class OpenSsl:
         return self._signed(report, Wish(sign=receipt.signed, pss=receipt.pss, me=me)) if receipt.signed else report
 
     def read_mdn(self, entity: bytes, *, me: str, you: str) -> Receipt:
-        headers, body = _split(entity)
+        headers, body = split(entity)
         signed = ""
         if _layer(headers["content-type"]) == "signed":
             entity, signed = self._verified(headers, body, you)
-            headers, body = _split(entity)
+            headers, body = split(entity)
         if not headers["content-type"].lower().startswith("multipart/report"):
             raise PeerFailed(f"not a report: {headers['content-type']}")
-        machine_headers, machine = _split(_parts(headers, body)[1])
-        fields, _ = _split(_decoded(machine_headers, machine).lstrip() + CRLF + CRLF)
+        machine_headers, machine = split(parts_of(headers, body)[1])
+        fields, _ = split(_decoded(machine_headers, machine).lstrip() + CRLF + CRLF)
         mic, _, algorithm = fields.get("received-content-mic", "").partition(",")
         return Receipt(
             message_id=fields.get("original-message-id", ""),
@@ -115,8 +115,10 @@ class OpenSsl:
         """Nothing runs between calls."""
 
     def _signed(self, part: bytes, wish: Wish) -> bytes:
-        options = ["-sign", "-binary", "-outform", "DER", "-md", wish.sign, *self._signer(wish.me)]
-        options += ["-keyopt", "rsa_padding_mode:pss"] * wish.pss + ["-keyid"] * wish.keyid
+        options = ["-sign", "-binary", "-outform", "DER", "-md", wish.sign]
+        options += self._signer(wish.also) if wish.also else []
+        options += self._signer(wish.me) + ["-keyopt", "rsa_padding_mode:pss"] * wish.pss
+        options += ["-keyid"] * wish.keyid + ["-noattr", "-nocerts"] * wish.bare
         if wish.opaque:  # With -stream a signature always takes the content in.
             content = _openssl(*options, "-nodetach", *["-stream"] * wish.ber, data=part)
             return _pkcs7(content, "signed-data", wish.wrap)
@@ -135,8 +137,8 @@ class OpenSsl:
         if not headers["content-type"].lower().startswith("multipart/"):
             signature = _decoded(headers, body)
             return _openssl(*options, data=signature), _digest_of(signature)
-        part, second = _parts(headers, body)
-        signature = _decoded(*_split(second))
+        part, second = parts_of(headers, body)
+        signature = _decoded(*split(second))
         with tempfile.NamedTemporaryFile() as content:
             content.write(part)
             content.flush()
@@ -144,11 +146,13 @@ class OpenSsl:
         return part, _digest_of(signature)
 
     def _encrypted(self, part: bytes, wish: Wish) -> bytes:
-        options = ["-encrypt", "-binary", "-outform", "DER", CIPHERS[wish.encrypt], "-recip"]
-        options.append(str(self._keys / f"{wish.you}.crt"))
+        options = ["-encrypt", "-binary", "-outform", "DER", CIPHERS[wish.encrypt]]
+        for each in filter(None, (wish.also, wish.you)):
+            options += ["-recip", str(self._keys / f"{each}.crt")]
         if wish.transport != "pkcs1v15":
             digest = wish.transport.removeprefix("oaep-")
             options += ["-keyopt", "rsa_padding_mode:oaep", "-keyopt", f"rsa_oaep_md:{digest}"]
+            options += ["-keyopt", f"rsa_mgf1_md:{wish.mask}"] if wish.mask else []
         options += ["-keyid"] * wish.keyid + ["-stream"] * wish.ber
         kind = "authEnveloped-data" if wish.encrypt.endswith("gcm") else "enveloped-data"
         return _pkcs7(_openssl(*options, data=part), kind, wish.wrap)
@@ -210,7 +214,7 @@ def _multipart(content_type: str, *parts: bytes) -> bytes:
     return _entity(body, f'{content_type}; boundary="{boundary.decode()}"', "", "")
 
 
-def _parts(headers: dict[str, str], body: bytes) -> list[bytes]:
+def parts_of(headers: dict[str, str], body: bytes) -> list[bytes]:
     """The parts of a multipart, byte for byte; the line end before a boundary is the boundary's (RFC 2046, 5.1)."""
     found = re.search(r'boundary=(?:"([^"]+)"|([^\s;]+))', headers["content-type"], re.IGNORECASE)
     if not found:
@@ -220,7 +224,7 @@ def _parts(headers: dict[str, str], body: bytes) -> list[bytes]:
     return [each.removeprefix(CRLF) for each in pieces[1:-1]]
 
 
-def _split(entity: bytes) -> tuple[dict[str, str], bytes]:
+def split(entity: bytes) -> tuple[dict[str, str], bytes]:
     head, _, body = entity.partition(CRLF + CRLF)
     lines = re.sub(rb"\r\n[ \t]+", b" ", head).decode("latin-1").split("\r\n")
     return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}, body

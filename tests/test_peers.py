@@ -5,18 +5,17 @@ What two of them agree on needs nothing of ours; it is what gives their word wei
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import as2_peers
+import as2_running
 import pytest
 from as2_peers import Built, Peer, PeerFailed, Receipt, Wish
-from openssl_peer import OpenSsl
 from sftp_peers import SSHD
 
-NAMES = ("BouncyCastle", "OpenSSL", "libas2")
+NAMES = tuple(as2_running.STARTS)
 PAYLOADS = (b"ISA*00~\n", b"ISA*00~\r", b"ISA*00~\r\n", b"ISA*00~", bytes(range(256)), b"")
 WISHES = (
     Wish(sign="sha1", encoding="base64"),
@@ -37,21 +36,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(keys: Path) -> Iterator[dict[str, Peer]]:
-    """The peers that a test has asked for, started when it does."""
-    starts: dict[str, Callable[[Path], Peer]] = {
-        "BouncyCastle": as2_peers.bouncy_castle,
-        "OpenSSL": OpenSsl,
-        "libas2": as2_peers.libas2,
-    }
-    with ExitStack() as closes:
-
-        class Running(dict[str, Peer]):
-            def __missing__(self, name: str) -> Peer:
-                as2_peers.require(name)
-                self[name] = closes.enter_context(closing(starts[name](keys)))
-                return self[name]
-
-        yield Running()
+    with as2_running.running(keys) as peers:
+        yield peers
 
 
 @pytest.mark.parametrize("name", [*NAMES, "sshd", "gpg"])

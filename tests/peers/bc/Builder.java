@@ -22,6 +22,7 @@ import org.bouncycastle.cert.jcajce.JcaX509ExtensionUtils;
 import org.bouncycastle.cms.CMSAlgorithm;
 import org.bouncycastle.cms.CMSAuthEnvelopedDataGenerator;
 import org.bouncycastle.cms.CMSProcessableByteArray;
+import org.bouncycastle.cms.SignerInfoGenerator;
 import org.bouncycastle.cms.jcajce.JcaSimpleSignerInfoGeneratorBuilder;
 import org.bouncycastle.cms.jcajce.JceCMSContentEncryptorBuilder;
 import org.bouncycastle.cms.jcajce.JceKeyTransRecipientInfoGenerator;
@@ -30,7 +31,6 @@ import org.bouncycastle.mail.smime.SMIMECompressedGenerator;
 import org.bouncycastle.mail.smime.SMIMEEnvelopedGenerator;
 import org.bouncycastle.mail.smime.SMIMESignedGenerator;
 import org.bouncycastle.operator.OutputAEADEncryptor;
-import org.bouncycastle.operator.OutputEncryptor;
 import org.bouncycastle.operator.jcajce.JcaAlgorithmParametersConverter;
 
 /** Builds the MIME entity of an AS2 message: RFC 8551 by BouncyCastle, RFC 5402 for the place of the compression. */
@@ -47,7 +47,8 @@ final class Builder {
     private Builder() {}
 
     /**
-     * Asked: payload, type, name, encoding, me, you, sign, pss, encrypt, transport, compress, wrap, opaque, keyid.
+     * Asked: payload, type, name, encoding, me, you, also, sign, pss, encrypt, transport, mask, compress, wrap, opaque,
+     * keyid.
      * Answered: entity, mic, mic_algorithm.
      */
     static Peer.Fields build(Keys keys, Peer.Fields asked) throws Exception {
@@ -71,33 +72,28 @@ final class Builder {
             part = compressed(part, asked);
         }
         if (!asked.text("encrypt").isEmpty()) {
-            part = encrypted(part, keys.certificate(asked.text("you")), asked);
+            part = encrypted(part, keys, asked);
         }
         return answer.put("entity", Entity.bytes(part));
     }
 
     private static MimeBodyPart compressed(MimeBodyPart part, Peer.Fields asked) throws Exception {
         SMIMECompressedGenerator generator = new SMIMECompressedGenerator();
-        generator.setContentTransferEncoding(asked.text("wrap"));
-        return new Entity.Raw(Entity.bytes(generator.generate(part, new ZlibCompressor())));
+        generator.setContentTransferEncoding(asked.text("wrap").isEmpty() ? "binary" : asked.text("wrap"));
+        MimeBodyPart compressed = new Entity.Raw(Entity.bytes(generator.generate(part, new ZlibCompressor())));
+        if (asked.text("wrap").isEmpty()) {
+            compressed.removeHeader("Content-Transfer-Encoding");
+        }
+        return compressed;
     }
 
     /** BouncyCastle signs what JavaMail writes, canonicalised unless the part's transfer encoding is binary. */
     static MimeBodyPart signed(MimeBodyPart part, Keys keys, Peer.Fields asked, Peer.Fields answer) throws Exception {
-        String sign = asked.text("sign");
-        PrivateKey key = keys.key(asked.text("me"));
-        X509Certificate certificate = keys.certificate(asked.text("me"));
-        String algorithm = sign.toUpperCase() + "with" + (key.getAlgorithm().equals("EC") ? "ECDSA" : "RSA");
-        SMIMECapabilityVector capabilities = new SMIMECapabilityVector();
-        capabilities.addCapability(SMIMECapability.aES256_CBC);
-        ASN1EncodableVector attributes = new ASN1EncodableVector();
-        attributes.add(new SMIMECapabilitiesAttribute(capabilities));
         SMIMESignedGenerator generator = new SMIMESignedGenerator("binary");
-        generator.addSignerInfoGenerator(new JcaSimpleSignerInfoGeneratorBuilder()
-                .setProvider("BC")
-                .setSignedAttributeGenerator(new AttributeTable(attributes))
-                .build(asked.text("pss").isEmpty() ? algorithm : algorithm + "andMGF1", key, certificate));
-        generator.addCertificates(new JcaCertStore(List.of(certificate)));
+        for (String name : names(asked, "me")) {
+            generator.addSignerInfoGenerator(signer(keys, name, asked));
+            generator.addCertificates(new JcaCertStore(List.of(keys.certificate(name))));
+        }
         MimeBodyPart signed;
         if (asked.text("opaque").isEmpty()) {
             MimeMultipart both = generator.generate(part);
@@ -110,44 +106,68 @@ final class Builder {
         }
         MimeBodyPart frozen = new Entity.Raw(Entity.bytes(signed)); // Each writing signs anew.
         byte[] digest = (byte[]) generator.getGeneratedDigests().values().iterator().next();
-        answer.put("mic", Base64.getEncoder().encodeToString(digest)).put("mic_algorithm", sign);
+        answer.put("mic", Base64.getEncoder().encodeToString(digest)).put("mic_algorithm", asked.text("sign"));
         return frozen;
     }
 
-    private static MimeBodyPart encrypted(MimeBodyPart part, X509Certificate you, Peer.Fields asked) throws Exception {
-        JceKeyTransRecipientInfoGenerator recipient = recipient(you, asked).setProvider("BC");
+    private static SignerInfoGenerator signer(Keys keys, String name, Peer.Fields asked) throws Exception {
+        PrivateKey key = keys.key(name);
+        SMIMECapabilityVector capabilities = new SMIMECapabilityVector();
+        capabilities.addCapability(SMIMECapability.aES256_CBC);
+        ASN1EncodableVector attributes = new ASN1EncodableVector();
+        attributes.add(new SMIMECapabilitiesAttribute(capabilities));
+        String algorithm =
+                asked.text("sign").toUpperCase() + "with" + (key.getAlgorithm().equals("EC") ? "ECDSA" : "RSA");
+        return new JcaSimpleSignerInfoGeneratorBuilder()
+                .setProvider("BC")
+                .setSignedAttributeGenerator(new AttributeTable(attributes))
+                .build(asked.text("pss").isEmpty() ? algorithm : algorithm + "andMGF1", key, keys.certificate(name));
+    }
+
+    /** The key pair that is asked for in this role, and before it the other that is to stand beside it. */
+    private static List<String> names(Peer.Fields asked, String role) {
+        String also = asked.text("also");
+        return also.isEmpty() ? List.of(asked.text(role)) : List.of(also, asked.text(role));
+    }
+
+    private static MimeBodyPart encrypted(MimeBodyPart part, Keys keys, Peer.Fields asked) throws Exception {
+        String wrap = asked.text("wrap");
         JceCMSContentEncryptorBuilder cipher =
                 new JceCMSContentEncryptorBuilder(CIPHERS.get(asked.text("encrypt"))).setProvider("BC");
         if (asked.text("encrypt").endsWith("-gcm")) {
             CMSAuthEnvelopedDataGenerator generator = new CMSAuthEnvelopedDataGenerator();
-            generator.addRecipientInfoGenerator(recipient);
+            for (String name : names(asked, "you")) {
+                generator.addRecipientInfoGenerator(recipient(keys.certificate(name), asked));
+            }
             OutputAEADEncryptor encryptor = (OutputAEADEncryptor) cipher.build();
             byte[] data = generator.generate(new CMSProcessableByteArray(Entity.bytes(part)), encryptor).getEncoded();
-            return Entity.part("application/pkcs7-mime; name=\"smime.p7m\"; smime-type=authEnveloped-data",
-                    asked.text("wrap"), "attachment; filename=\"smime.p7m\"", Entity.encoded(asked.text("wrap"), data));
+            String type = "application/pkcs7-mime; name=\"smime.p7m\"; smime-type=authEnveloped-data";
+            return Entity.part(type, wrap, "attachment; filename=\"smime.p7m\"", Entity.encoded(wrap, data));
         }
         SMIMEEnvelopedGenerator generator = new SMIMEEnvelopedGenerator();
-        generator.setContentTransferEncoding(asked.text("wrap"));
-        generator.addRecipientInfoGenerator(recipient);
-        OutputEncryptor encryptor = cipher.build();
-        return generator.generate(part, encryptor);
+        generator.setContentTransferEncoding(wrap.isEmpty() ? "binary" : wrap);
+        for (String name : names(asked, "you")) {
+            generator.addRecipientInfoGenerator(recipient(keys.certificate(name), asked));
+        }
+        return generator.generate(part, cipher.build());
     }
 
     private static JceKeyTransRecipientInfoGenerator recipient(X509Certificate you, Peer.Fields asked) throws Exception {
         byte[] keyid = new JcaX509ExtensionUtils().createSubjectKeyIdentifier(you.getPublicKey()).getKeyIdentifier();
         boolean byKeyId = !asked.text("keyid").isEmpty();
         if (asked.text("transport").equals("pkcs1v15")) {
-            return byKeyId
+            return (byKeyId
                     ? new JceKeyTransRecipientInfoGenerator(keyid, you.getPublicKey())
-                    : new JceKeyTransRecipientInfoGenerator(you);
+                    : new JceKeyTransRecipientInfoGenerator(you)).setProvider("BC");
         }
         String digest = Entity.dashed(asked.text("transport").substring("oaep-".length()));
+        String mask = asked.text("mask").isEmpty() ? digest : Entity.dashed(asked.text("mask"));
         OAEPParameterSpec oaep =
-                new OAEPParameterSpec(digest, "MGF1", new MGF1ParameterSpec(digest), PSource.PSpecified.DEFAULT);
+                new OAEPParameterSpec(digest, "MGF1", new MGF1ParameterSpec(mask), PSource.PSpecified.DEFAULT);
         AlgorithmIdentifier algorithm = new JcaAlgorithmParametersConverter()
                 .getAlgorithmIdentifier(PKCSObjectIdentifiers.id_RSAES_OAEP, oaep);
-        return byKeyId
+        return (byKeyId
                 ? new JceKeyTransRecipientInfoGenerator(keyid, algorithm, you.getPublicKey())
-                : new JceKeyTransRecipientInfoGenerator(you, algorithm);
+                : new JceKeyTransRecipientInfoGenerator(you, algorithm)).setProvider("BC");
     }
 }

@@ -106,7 +106,8 @@ async function readMdn (asked) {
   const signature = node.signed ? await mic(node, asked.text('you')) : {}
   const { notification } = await AS2Disposition.incoming(node, node.signed ? { cert: certificate(asked.text('you')) } : undefined)
   const { disposition, receivedContentMic } = notification
-  const description = disposition.description ? '/' + disposition.description.type + ': ' + disposition.description.text : ''
+  const { type, text } = disposition.description || {}
+  const description = type ? '/' + type + (text ? ': ' + text : '') : ''
   return {
     signed: signature.mic_algorithm || '',
     message_id: notification.originalMessageId,
