@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.client
 import re
+import ssl
 import subprocess
 import threading
 import zlib
@@ -140,6 +141,7 @@ class Receiver:
     def __init__(self) -> None:
         self.came: list[Came] = []
         self.replies: list[Callable[[], Reply]] = []
+        self._one_more = threading.Condition()
         box = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -153,6 +155,8 @@ class Receiver:
                 box.came.append(Came(self.headers, body))
                 make = box.replies.pop(0) if len(box.replies) > 1 else box.replies[0]
                 status, headers, content = make()
+                with box._one_more:
+                    box._one_more.notify_all()
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(content)), "Connection": "close"}.items():
                     self.send_header(name, value)
@@ -165,6 +169,11 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/in"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
+
+    def wait_for(self, count: int) -> None:
+        """Until so many posts have come."""
+        with self._one_more:
+            assert self._one_more.wait_for(lambda: len(self.came) >= count, 20), f"only {len(self.came)}"
 
     def close(self) -> None:
         self._server.shutdown()
@@ -190,8 +199,14 @@ class Answered:
         return verified(self.headers, self.content, certificate, folder)
 
 
-def post(port: int, headers: Mapping[str, str], body: bytes, path: str = "/as2") -> Answered:
+def post(
+    port: int, headers: Mapping[str, str], body: bytes, path: str = "/as2", *, trusted: Path | None = None
+) -> Answered:
+    """Posts to the simulator; over TLS where its certificate is given."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    if trusted:
+        context = ssl.create_default_context(cafile=trusted)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=context)
     try:
         connection.request("POST", path, body, dict(headers))
         answer = connection.getresponse()

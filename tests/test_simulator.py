@@ -510,7 +510,7 @@ def test_answers_follow_from_the_seed(tmp_path: Path) -> None:
 
 STEPS: tuple[tuple[type, str], ...] = (
     *((Path, each) for each in ("rename", "write_bytes")),
-    (Mailroom, "_write_journal"),
+    (Mailroom, "write_journal"),
     *((Memory, each) for each in ("take", "promise", "published")),
 )
 

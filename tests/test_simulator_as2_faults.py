@@ -103,7 +103,7 @@ def two_sides(tmp_path: Path, cast: Cast, **terms: Any) -> Iterator[tuple[Side, 
                 name=names[place],
                 partner=names[1 - place],
                 port=ports[place],
-                url=f"http://127.0.0.1:{ports[1 - place]}/as2",
+                url=f"{'https' if terms.get('tls') else 'http'}://127.0.0.1:{ports[1 - place]}/as2",
                 partner_certificates=(cast.own.certificate,),
                 **{**terms, "faults": replace(terms["faults"], seed=place)},
             )
@@ -114,10 +114,10 @@ def two_sides(tmp_path: Path, cast: Cast, **terms: Any) -> Iterator[tuple[Side, 
         yield sides[0], sides[1], clock
 
 
-@pytest.mark.parametrize("mdn", ["sync", "async"])
-def test_with_any_faults_each_payload_arrives_once(tmp_path: Path, cast: Cast, mdn: str) -> None:
+@pytest.mark.parametrize(("mdn", "tls"), [("sync", False), ("async", False), ("async", True)])
+def test_with_any_faults_each_payload_arrives_once(tmp_path: Path, cast: Cast, mdn: str, tls: bool) -> None:
     chances = dict.fromkeys(set(Fault) - {Fault.NONE, Fault.NEGATIVE_MDN}, 80)
-    terms = {"mdn": mdn, "late_s": 0.01, "slow_s": 0.01, "faults": Faults(chances=chances, attempts=3)}
+    terms = {"mdn": mdn, "tls": tls, "late_s": 0.01, "slow_s": 0.01, "faults": Faults(chances=chances, attempts=3)}
     with two_sides(tmp_path, cast, **terms) as (one, other, clock):
         sent = [side.publish(20) for side in (one, other)]
         beats = 0

@@ -116,6 +116,7 @@ def run(
         mailbox.close()
         if office:
             office.close()
+        mailroom.write_journal()
         mailroom.close()
 
 

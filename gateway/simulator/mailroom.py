@@ -56,7 +56,7 @@ class Mailroom:
         for archived in arrived:
             self._deal_with(archived)
         moved = len(arrived) + self._publish()
-        self._write_journal()  # Others note deeds too.
+        self.write_journal()  # Others note deeds too.
         return moved
 
     # Taking.
@@ -92,7 +92,7 @@ class Mailroom:
             with self._memory.transaction():
                 self._memory.take(archived.name)
                 self._memory.note(did="failed", file=archived.name[:8], why=type(error).__name__)
-        self._write_journal()
+        self.write_journal()
 
     def _answer(self, archived: Path) -> None:
         try:
@@ -134,12 +134,13 @@ class Mailroom:
             with self._journal.open("r+b") as file:
                 file.truncate(whole)
         self._noted = text.count(b"\n")
-        self._write_journal()
+        self.write_journal()
         for archived in sorted(self._archive.iterdir()):
             if not self._memory.is_taken(archived.name):
                 self._deal_with(archived)
 
-    def _write_journal(self) -> None:
+    def write_journal(self) -> None:
+        """Adds the deeds that were noted since."""
         lines = self._memory.deeds(self._noted)
         if lines:
             with self._journal.open("a", encoding="utf-8") as file:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.simulator.as2.cms import CIPHERS, DIGESTS
-from gateway.simulator.as2.faults import MEET, Direction, Fault, Faults
+from gateway.simulator.as2.faults import MEET, PER_MILLE, Direction, Fault, Faults
 from gateway.simulator.company import CompanyInvalid
 
 MIB = 1 << 20
@@ -123,6 +124,9 @@ class _Reading:
     def check(self, made: Agreement) -> None:
         if (made.require_signature or made.mdn_signed) and not made.partner_certificates:
             raise self.wrong("partner_certificates must name what the partner signs with")
+        parts = urlsplit(made.url)
+        if made.url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise self.wrong("url must begin with http:// or https:// and name a host")
         if made.url and made.encrypt and (made.recipient is None or not _is_rsa(made.recipient)):
             raise self.wrong("encrypt_to must be a certificate with an RSA key")
 
@@ -161,6 +165,10 @@ class _Reading:
                     raise self.wrong(
                         f"nobody knows the fault {key}; known are {', '.join(each for each in Fault if each)}"
                     )
+        for faults in MEET.values():
+            chances = [given["chances"].get(each, 0) for each in faults]
+            if min(chances) < 0 or sum(chances) > PER_MILLE:
+                raise self.wrong(f"the chances of faults sum to {PER_MILLE} at most, for what comes and for what goes")
         return Faults(**given)
 
     def listed(self, value: object, direction: Direction | None = None) -> str:

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     CUT_RECEIPT = "cut_receipt"  # the connection is closed when the answer begins; the receipt in it is lost
 
 
+PER_MILLE = 1000
 _OUTGOING = (Fault.DUPLICATE, Fault.CUT_SENDING, Fault.CUT_RECEIPT)
 _WIRE = (Fault.BUSY, Fault.CUT_REQUEST, Fault.CUT_RESPONSE, Fault.SLOW)
 MEET = {
@@ -76,7 +77,7 @@ class Faults:
 
     def _by_chance(self, direction: Direction, key: str, attempt: int) -> Fault:
         text = "\x00".join((str(self.seed), direction, key, str(attempt)))
-        drawn = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:8]) % 1000
+        drawn = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:8]) % PER_MILLE
         for fault in MEET[direction]:
             drawn -= self.chances.get(fault, 0)
             if drawn < 0:
