@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from as2_stage import MESSAGE_ID, X12, agreed, arrived, spool
+from asn1crypto import cms, core
 from cms_keys import NOW, made
 
 from gateway.transport.as2.building import Made
@@ -74,3 +75,12 @@ def squeezed(inner: Made, encoding: str = "") -> Made:
 
 
 EDI = Made([("Content-Type", "application/edi-x12")], Text(X12 * 50))
+
+
+def opaque(content: bytes) -> bytes:
+    """SignedData around its content, from the same parts as a detached one."""
+    signature = sign(digests_of([content], ["sha256"])["sha256"], "sha256", made("rsa-northside").identity, at=NOW)
+    info = cms.ContentInfo.load(signature)
+    info["content"]["encap_content_info"]["content"] = core.OctetString(content)
+    whole: bytes = info.dump(force=True)
+    return whole

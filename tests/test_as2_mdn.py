@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from as2_by_hand import opaque
 from as2_stage import MESSAGE_ID, X12, agreed, built, mirrored, sent, spool
 from cms_keys import NOW, made
 
@@ -265,6 +266,21 @@ def test_a_receipt_between_other_names_is_refused() -> None:
         headers = [(each, value if each == name else was) for each, was in answer.headers]
         with pytest.raises(As2Refused, match="AS2 names"):
             read_mdn(headers, content, terms=agreed(), at=NOW)
+
+
+def test_an_answer_that_names_nobody_counts_by_its_signature() -> None:
+    _, answer = answered(agreed())
+    nameless = [each for each in answer.headers if each[0] not in ("AS2-From", "AS2-To")]
+    content = spool()
+    content.write(b"".join(answer.chunks()))
+    assert read_mdn(nameless, content, terms=agreed(), at=NOW).as2_from == ""
+
+
+def test_a_receipt_within_its_signature_is_read_too() -> None:
+    inner = b"".join(report(good_fields(str(built(X12).mic))).whole.chunks())
+    answer = Made([("Content-Type", "application/pkcs7-mime; smime-type=signed-data")], Text(opaque(inner)))
+    assert received(answer, agreed(their_signers=(made("rsa-northside").certificate,))).signed_by is not None
+    refuse(answer, agreed(), "among those of the partner")
 
 
 def test_a_receipt_of_a_megabyte_and_more_is_refused() -> None:

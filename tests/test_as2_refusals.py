@@ -5,9 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from as2_by_hand import EDI, OPEN, by_hand, headers_of, refused, signed_by_hand, squeezed
+from as2_by_hand import EDI, OPEN, by_hand, headers_of, opaque, refused, signed_by_hand, squeezed
 from as2_stage import X12, agreed, arrived, built, mirrored, sent, spool
-from asn1crypto import cms, core
 from cms_keys import NOW, made
 
 from gateway.errors import GatewayError
@@ -24,7 +23,7 @@ from gateway.transport.as2.message import open_message
 from gateway.transport.as2.mic import Mic, digests_of
 from gateway.transport.as2.stream import Text
 from gateway.transport.as2.terms import Limits
-from gateway.transport.cms import encrypted, sign
+from gateway.transport.cms import encrypted
 
 # Failure case 2: compression.
 
@@ -287,15 +286,6 @@ def test_a_signed_or_encrypted_part_among_others_is_no_document() -> None:
 
 
 # Opaque signatures.
-
-
-def opaque(content: bytes) -> bytes:
-    """SignedData around its content, from the same parts as a detached one."""
-    signature = sign(digests_of([content], ["sha256"])["sha256"], "sha256", made("rsa-northside").identity, at=NOW)
-    info = cms.ContentInfo.load(signature)
-    info["content"]["encap_content_info"]["content"] = core.OctetString(content)
-    whole: bytes = info.dump(force=True)
-    return whole
 
 
 @pytest.mark.parametrize("kind", ["application/pkcs7-mime; smime-type=signed-data", "application/pkcs7-mime"])

@@ -278,6 +278,12 @@ def test_a_name_outside_of_ascii_goes_there_and_back() -> None:
     assert sent(built([document(X12, 'Müller "837".x12')], terms), terms).parts[0].name == 'Müller "837".x12'
 
 
+def test_a_name_of_ours_adds_no_header() -> None:
+    terms = agreed()
+    opened = sent(built([document(X12, "a\r\nContent-Transfer-Encoding: base64\r\n\r\nb")], terms), terms)
+    assert opened.parts[0].open().read() == X12
+
+
 def test_our_names_stay_here_where_that_was_agreed_on() -> None:
     terms = agreed(send_names=False)
     assert sent(built([document(X12, "secret.x12")], terms), terms).parts[0].name == ""

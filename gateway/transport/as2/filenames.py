@@ -38,7 +38,8 @@ def cleaned(name: str) -> str:
 
 
 def disposition_value(name: str) -> str:
-    """A ``Content-Disposition`` that carries a name of ours; RFC 2231 where it is not plain ASCII."""
+    """A ``Content-Disposition`` that carries a name of ours; RFC 2231 where it is not plain ASCII. It ends no line."""
+    name = name.replace("\r", "").replace("\n", "")
     if name.isascii():
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return f'attachment; filename="{escaped}"'

@@ -7,11 +7,7 @@ from typing import Literal
 
 from gateway.errors import GatewayError
 from gateway.transport.as2.transfer import Encoding
-from gateway.transport.cms.algorithms import CIPHERS, USUAL, WEAK
-from gateway.transport.cms.certificates import Certificate, Identity
-
-DIGESTS = ("sha1", "sha256", "sha384", "sha512")
-"""From the weakest on."""
+from gateway.transport.cms import CIPHERS, DIGESTS, EXPANSION_MAX, USUAL, WEAK, Certificate, Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +15,7 @@ class Limits:
     """How much one message may be. Sizes are bytes."""
 
     body_max: int = 2 * 1024**3  # after decryption and decompression too
-    expansion_max: int = 1000  # times what a compressed part may grow
+    expansion_max: int = EXPANSION_MAX  # times what a compressed part may grow
     parts_max: int = 100
     nesting_max: int = 4  # multiparts within multiparts
     header_bytes_max: int = 16 * 1024  # of one header block, the message's own or a part's
@@ -70,7 +66,7 @@ class Terms:
     def digests(self) -> frozenset[str]:
         """What a signature and a MIC of theirs may be made with."""
         known = frozenset(each for each in DIGESTS if each in USUAL or each in self.allow)
-        weaker = DIGESTS[: DIGESTS.index(self.least_digest)]
+        weaker = DIGESTS[: DIGESTS.index(self.least_digest)]  # They stand from the weakest on.
         return known - frozenset(each for each in weaker if each not in self.allow)
 
     @property
