@@ -89,6 +89,7 @@ class Exchange:
     pending: bytes
     body: bytes = b""
     kept: bool = True
+    more: dict[str, str] = field(default_factory=dict)  # headers that an answer has besides
 
     def get(self, name: str) -> str:
         return next((value for each, value in self.headers if each.lower() == name.lower()), "")
@@ -112,7 +113,10 @@ class Exchange:
     def answer(
         self, status: int, headers: dict[str, str] | None = None, body: bytes = b"", *, close: bool = False
     ) -> None:
-        lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+        lines = [
+            f"HTTP/1.1 {status} Whatever",
+            *(f"{name}: {value}" for name, value in {**(headers or {}), **self.more}.items()),
+        ]
         if "content-length" not in {name.lower() for name in headers or {}}:
             lines.append(f"Content-Length: {len(body)}")
         self.write("\r\n".join([*lines, "", ""]).encode() + body)

@@ -48,7 +48,7 @@ def probe(config: Path | None, name: str, *, as_json: bool) -> int:
     if partner is None:
         raise GatewayError(f"there is no partner {name}", fix="gateway partner list names them")
     with mailbox(partner) as transport:
-        checks = transport.probe()
+        checks = transport.probe(writing=True)
     if as_json:
         emit([{"step": each.step, "ok": each.ok, "words": each.words} for each in checks], "", as_json=True)
     else:

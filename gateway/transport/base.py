@@ -179,8 +179,8 @@ class Transport(Protocol):
         """What lies in the outbox: proves a send whose outcome is unknown. The partner may already have taken it."""
         ...
 
-    def probe(self) -> list[Check]:
-        """Tries each step up to listing both folders, and writes nothing."""
+    def probe(self, *, writing: bool = False) -> list[Check]:
+        """Tries each step and stops at the first that fails; what it sends is a test, and only with ``writing``."""
         ...
 
     def close(self) -> None: ...

@@ -119,7 +119,7 @@ class DirectoryTransport:
             entries = _entries(self._outbox)
         return tuple(each for each in entries if not each.name.endswith(self._settings.temporary_suffix))
 
-    def probe(self) -> list[Check]:
+    def probe(self, *, writing: bool = False) -> list[Check]:
         checks = []
         wanted = [("inbox", self._inbox, os.R_OK | os.X_OK), ("outbox", self._outbox, os.W_OK | os.X_OK)]
         if self._settings.after != "keep":

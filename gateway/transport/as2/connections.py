@@ -7,6 +7,7 @@ import http.client
 import logging
 import socket
 from collections.abc import Callable
+from email.errors import MissingHeaderBodySeparatorDefect
 from typing import Any
 
 import urllib3
@@ -30,7 +31,7 @@ class Whole(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        if self.msg.defects:
+        if any(isinstance(each, MissingHeaderBodySeparatorDefect) for each in self.msg.defects):
             raise http.client.HTTPException("the headers are not whole")
 
 

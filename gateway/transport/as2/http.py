@@ -71,7 +71,7 @@ class Server:
         self._now = now or (lambda: datetime.now(UTC))
         self._secure = parts.scheme == "https"
         self._sockets: list[socket.socket] = []
-        self._pool = self._opened()
+        self._pool: urllib3.HTTPConnectionPool | None = self._opened()
 
     def _opened(self) -> urllib3.HTTPConnectionPool:
         settings = self._settings
@@ -125,7 +125,10 @@ class Server:
         yield "tls", connection.found
 
     def close(self) -> None:
-        self._pool.close()
+        """Hangs up. The next request connects anew."""
+        if self._pool is not None:
+            self._pool.close()
+        self._pool = None
         self._sockets.clear()
 
     def _connected(self, sock: socket.socket) -> None:
@@ -135,6 +138,7 @@ class Server:
         fields = urllib3.HTTPHeaderDict({"User-Agent": "therapy-gateway", "Accept-Encoding": "identity"})
         for name, value in (*headers, *self._login.items()):
             fields.add(name, value)
+        self._pool = self._pool or self._opened()
         response = self._pool.urlopen(
             method, self._path, body=body, headers=fields, redirect=False, preload_content=False, decode_content=False
         )

@@ -232,7 +232,7 @@ class SftpTransport:
             found = self._connected().listdir_attr(folder)
         return [listed(each.filename, each) for each in found if not stat.S_ISDIR(each.st_mode or 0)]
 
-    def probe(self) -> list[Check]:
+    def probe(self, *, writing: bool = False) -> list[Check]:
         self.close()
         checks: list[Check] = []
         step = "connect"
