@@ -157,11 +157,11 @@ class Records:
         sql = "INSERT INTO as2_receipts (message_id, url, content_type, content, due_at) VALUES (?, ?, ?, ?, ?)"
         self._do(sql, message_id, url, receipt.content_type, receipt.content, due_at)
 
-    def owed(self, until: float) -> list[Posting]:
+    def owed(self, until: float, most: int) -> list[Posting]:
         sql = """SELECT id, message_id, url, content_type, content, attempts FROM as2_receipts
-            WHERE posted = 0 AND due_at <= ? ORDER BY due_at, id"""
+            WHERE posted = 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?"""
         with self._lock:
-            rows = self._db.execute(sql, (until,)).fetchall()
+            rows = self._db.execute(sql, (until, most)).fetchall()
         return [Posting(row[0], row[1], row[2], Receipt(row[3], row[4]), row[5]) for row in rows]
 
     def posted(self, id_: int) -> None:
@@ -177,10 +177,10 @@ class Records:
         sql = "INSERT OR IGNORE INTO as2_sent (file, message_id, state, due_at) VALUES (?, ?, ?, ?)"
         return self._do(sql, file, message_id, OPEN, due_at) == 1
 
-    def due(self, until: float) -> list[Message]:
+    def due(self, until: float, most: int) -> list[Message]:
         """Messages without a receipt that are to be sent (again) by then."""
-        sql = f"SELECT {_MESSAGE} FROM as2_sent WHERE state = ? AND due_at <= ? ORDER BY due_at, id"
-        return [_message(row) for row in self._all(sql, OPEN, until)]
+        sql = f"SELECT {_MESSAGE} FROM as2_sent WHERE state = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?"
+        return [_message(row) for row in self._all(sql, OPEN, until, most)]
 
     def message(self, message_id: str) -> Message | None:
         row = self._one(f"SELECT {_MESSAGE} FROM as2_sent WHERE message_id = ?", message_id)

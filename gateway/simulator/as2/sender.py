@@ -9,6 +9,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from gateway.simulator.as2.agreement import Agreement
@@ -45,6 +46,7 @@ class Sender:
         self._context = trust(agreement, own)
         self._lock = threading.Lock()
         self._claimed: set[tuple[type, int]] = set()
+        self._adopted: set[str] = set()
         self._stopping, self.wake = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
         for file in records.receipted():  # After a kill.
@@ -92,25 +94,30 @@ class Sender:
         now = self._clock().timestamp()
         with self._lock:
             self._adopt(now)
-            due: list[Posting | Message] = [*self._records.owed(now), *self._due(now)]
+            enough = len(self._claimed) + 1
+            due: list[Posting | Message] = [*self._records.owed(now, enough), *self._due(now, enough)]
             for job in due:
                 if (type(job), job.id) not in self._claimed:
                     self._claimed.add((type(job), job.id))
                     return job
         return None
 
-    def _due(self, now: float) -> list[Message]:
-        return self._records.due(now) if self._agreement.url else []
+    def _due(self, now: float, most: int) -> list[Message]:
+        return self._records.due(now, most) if self._agreement.url else []
 
     def _adopt(self, now: float) -> None:
         """Files that are new in ``outbound`` become messages, in the order of their age."""
         if not self._agreement.url:
             return
-        found = [(path.stat().st_mtime_ns, path.name) for path in self._rooms.outbound.iterdir()]
+        found = []
+        for path in self._rooms.outbound.iterdir():
+            if path.name not in self._adopted and NAME.fullmatch(path.name):
+                with suppress(FileNotFoundError):  # Somebody took it.
+                    found.append((path.stat().st_mtime_ns, path.name))
         for _, name in sorted(found):
-            if NAME.fullmatch(name):
-                stem = name.partition(".")[0]
-                self._records.adopt(name, f"<{stem}.{self._records.instance}@simulator.invalid>", now)
+            stem = name.partition(".")[0]
+            self._records.adopt(name, f"<{stem}.{self._records.instance}@simulator.invalid>", now)
+            self._adopted.add(name)
 
     def _again_at(self, attempts: int, least_s: float = 0) -> float:
         """When to try again, after so many attempts (epoch seconds)."""
