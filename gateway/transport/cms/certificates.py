@@ -32,6 +32,10 @@ PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
+_UNREADABLE = (
+    *(ValueError, TypeError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class Certificate:
             if _BEGIN in raw:
                 return _described(x509.load_pem_x509_certificate(raw))
             return _described(x509.load_der_x509_certificate(raw))
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except _UNREADABLE:
             # Not chained: the library's text may quote what it read.
             raise _unusable(
                 "it cannot be read", "Name a file with one X.509 certificate, PEM or DER, with an RSA or EC key"
