@@ -24,7 +24,7 @@ from gateway.settings import Settings
 from gateway.store import Document, Job, Store, StoredAuthorization, StoredClaim
 from gateway.store.tasks import Task
 from gateway.translate import maps
-from gateway.transport.base import Sightings
+from gateway.transport.pickup import Sightings
 from gateway.x12.headers import GroupHeader, InterchangeHeader, SetBody
 from gateway.x12.tree import Segment, segment
 from gateway.x12.wrapping import wrap

@@ -252,6 +252,47 @@ def test_a_secret_is_a_reference_and_its_value_is_never_shown(house: House, monk
         transport.password.reveal()
 
 
+SEVERAL = """[transport]
+kind = "directory"
+outbox = "out"
+inbox = ["first", { path = "second", pattern = "*.835", after = "move", archive = "done" }]
+after = "keep"
+
+"""
+
+
+def with_transport(house: House, text: str) -> None:
+    before, after = PARTNER[: PARTNER.index("[transport]")], PARTNER[PARTNER.index("[schedule]") :]
+    house.write("trading_partners/simulated.toml", before + text + after)
+
+
+def test_an_inbox_may_be_several_folders_that_take_what_they_leave_out_from_the_transport(house: House) -> None:
+    with_transport(house, SEVERAL)
+    transport = house.load().partners["simulated"].transport
+    assert isinstance(transport, DirectoryTransport)
+    first, second = transport.inbox
+    assert (first.path.name, first.pattern, first.after, first.archive) == ("first", "*", "keep", None)
+    assert (second.path.name, second.pattern, second.after) == ("second", "*.835", "move")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"first"', '"out"', "transport.outbox: outbox and inbox are the same folder"),
+        ('"first"', '"second"', "transport.inbox[1]: inbox and inbox are the same folder"),
+        ('"done"', '"first"', "transport.inbox[1].archive: archive and inbox are the same folder"),
+        (', archive = "done"', "", "transport.inbox[1].archive: files are to be moved, and no archive is named"),
+        ("pattern", "patern", "transport.inbox[1].patern: there is no such key. Did you mean pattern?"),
+        ('path = "second", ', "", "transport.inbox[1].path"),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_inboxes_is_told_at_its_place(
+    house: House, old: str, new: str, told: str
+) -> None:
+    with_transport(house, SEVERAL.replace(old, new))
+    assert any(told in each for each in house.mistakes()), house.mistakes()
+
+
 def test_a_partner_that_nobody_can_log_in_to_or_trust_is_told(house: House) -> None:
     with_sftp(house, "")
     assert any("neither a password nor a key" in each for each in house.mistakes())

@@ -22,20 +22,9 @@ from hypothesis import strategies as st
 from sftp_peers import PASSWORD, SSHD, OldServer, SmallServer, Sshd, make_key
 
 from gateway.errors import GatewayError, PartnerRefused, PartnerUnreachable, SettingsInvalid
-from gateway.transport.base import (
-    Arrival,
-    Listed,
-    Outcome,
-    Sent,
-    Sightings,
-    Transport,
-    TransportSettings,
-    name_fault,
-    open_transport,
-    retry_after,
-    sift,
-)
+from gateway.transport.base import Arrival, Outcome, Sent, Transport, TransportSettings, open_transport, retry_after
 from gateway.transport.directory import DirectorySettings
+from gateway.transport.pickup import Inbox, Listed, Sightings, name_fault, sift
 from gateway.transport.sftp import SftpSettings
 from gateway.transport.sftp.files import RESUMES_MAX
 from gateway.transport.sftp.keys import read_host_key, read_private_key
@@ -376,6 +365,78 @@ def test_a_directory_of_10_000_files(box: Box, crowd: Path) -> None:
     came = [each.name for each in islice(transport.fetch(box.seen), 20)]
     assert len(set(came)) == 20
     assert transport.findings == []
+
+
+# ---- The contract: several inboxes
+
+
+def more_inboxes(box: Box, **said: Any) -> tuple[Path, tuple[Inbox, ...]]:
+    """A second inbox beside the first; its folder here, and what the settings say of it."""
+    folder = box.inbox.with_name("remits")
+    folder.mkdir(exist_ok=True)
+    path = "/remits" if box.settings.inbox == "/inbox" else str(folder)
+    return folder, (Inbox(path=path, **said),)
+
+
+def test_files_of_several_inboxes_come_oldest_first_each_by_its_own_pattern(box: Box) -> None:
+    folder, more = more_inboxes(box, pattern="*.835")
+    box.put("b.edi", b"2", at=2)
+    for name, content, at in (("a.835", b"1", 1), ("c.835", b"3", 3), ("d.txt", b"4", 4)):
+        (folder / name).write_bytes(content)
+        os.utime(folder / name, (at, at))
+    transport = box.open(more=more)
+    assert list(box.poll_twice(transport).items()) == [("a.835", b"1"), ("b.edi", b"2"), ("c.835", b"3")]
+
+
+def test_each_inbox_has_its_own_way_with_what_was_taken(box: Box) -> None:
+    folder, more = more_inboxes(box, after="move", archive=archive_of(box))
+    kept = box.put("a", b"1")
+    (folder / "a").write_bytes(b"2")
+    transport = box.open(more=more, after="keep")
+    for arrival in box.settled(transport):
+        box.seen.keys.add(arrival.key)
+        transport.confirm(arrival)
+    assert kept.exists()
+    assert [(each.name, each.read_bytes()) for each in box.archive.iterdir()] == [("a", b"2")]
+    assert not list(folder.iterdir())
+
+
+def test_the_same_file_in_two_inboxes_comes_twice_and_the_first_inbox_stays_known(box: Box) -> None:
+    box.put("a", b"1")
+    alone = [each.key for each in box.settled(box.open(after="keep"))]
+    folder, more = more_inboxes(box)
+    (folder / "a").write_bytes(b"1")
+    os.utime(folder / "a", (1_700_000_000, 1_700_000_000))
+    keys = [each.key for each in box.settled(box.open(after="keep", more=more))]
+    assert len(set(keys)) == 2
+    assert set(alone) < set(keys)
+
+
+def test_an_inbox_that_is_not_there_holds_no_other_up(box: Box) -> None:
+    folder, more = more_inboxes(box)
+    folder.rmdir()
+    box.put("a", b"1")
+    transport = box.open(more=more)
+    assert box.poll_twice(transport) == {"a": b"1"}
+    (finding,) = transport.findings
+    assert "remits" in str(finding)
+    box.inbox.rename(box.inbox.with_name("away"))
+    with pytest.raises(PartnerUnreachable):
+        box.poll(transport)
+    box.inbox.with_name("away").rename(box.inbox)
+
+
+def test_a_partner_that_is_away_is_not_asked_for_each_inbox(faulty: Box, small: SmallServer) -> None:
+    _, more = more_inboxes(faulty)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        transport = faulty.open(more=more, port=mute.getsockname()[1], timeout_s=0.1)
+        with pytest.raises(PartnerUnreachable):
+            faulty.poll(transport)
+        mute.settimeout(5)
+        mute.accept()[0].close()
+        mute.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            mute.accept()
 
 
 # ---- The contract: reading and confirming
@@ -821,7 +882,7 @@ def test_settings_do_not_show_their_secrets(faulty: Box) -> None:
 def test_a_server_that_never_answers_the_login_is_tried_again(faulty: Box, small: SmallServer) -> None:
     small.faults.silent_login = True
     with pytest.raises(PartnerUnreachable, match="did not answer the login"):
-        faulty.open(timeout_s=0.2).listing()
+        faulty.open(timeout_s=1).listing()
 
 
 @pytest.mark.parametrize("fault", ["silent_login", "silent_subsystem"])
@@ -961,5 +1022,5 @@ def test_a_partner_that_uploads_under_dotted_names_can_be_asked_for_them() -> No
     sightings = Sightings(Clock(), settle_s=0)
     entries = [Listed(name=".a.835", size=1)]
     for expected in ([], entries):
-        found = sift(entries, pattern=".*", suffix=".part", sightings=sightings, seen=Memory())
+        found = sift([(Inbox(path="in", pattern=".*"), entries)], suffix=".part", sightings=sightings, seen=Memory())
         assert found.ready == expected

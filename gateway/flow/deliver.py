@@ -15,7 +15,8 @@ from gateway.flow.house import House, Transaction
 from gateway.flow.partners import DurableSeen, mailbox
 from gateway.settings import Partner
 from gateway.store import Document, Job
-from gateway.transport.base import Arrival, Outcome, Sent, Sightings, Transport
+from gateway.transport.base import Arrival, Outcome, Sent, Transport
+from gateway.transport.pickup import Sightings
 
 log = logs.get()
 CHUNK = 256 * 1024

@@ -4,28 +4,39 @@ from gateway.errors import SettingsInvalid
 from gateway.flow.house import House
 from gateway.settings import As2Transport, Partner
 from gateway.settings.mailboxes import DirectoryTransport
-from gateway.transport.base import Sightings, Transport, open_transport
+from gateway.transport.base import Transport, open_transport
 from gateway.transport.directory import DirectorySettings
+from gateway.transport.pickup import Inbox, Sightings
 from gateway.transport.sftp import SftpSettings
 
 
 def mailbox(partner: Partner, sightings: Sightings | None = None) -> Transport:
     """The partner's transport; secrets are read here, at the last moment, and kept nowhere else."""
     wanted = partner.transport
+    if isinstance(wanted, As2Transport):
+        raise SettingsInvalid("messages over AS2 cannot be sent yet", where=partner.name, fix='Use kind = "sftp"')
+    first, *more = [
+        Inbox(
+            path=str(each.path),
+            pattern=each.pattern or "*",
+            after=each.after or "remove",
+            archive=str(each.archive or ""),
+        )
+        for each in wanted.inbox
+    ]
     if isinstance(wanted, DirectoryTransport):
         return open_transport(
             DirectorySettings(
-                inbox=str(wanted.inbox),
+                inbox=first.path,
                 outbox=str(wanted.outbox),
-                archive=str(wanted.archive or ""),
-                after=wanted.after,
-                pattern=wanted.pattern,
+                archive=first.archive,
+                after=first.after,
+                pattern=first.pattern,
+                more=tuple(more),
                 temporary_suffix=wanted.temporary_suffix,
             ),
             sightings=sightings,
         )
-    if isinstance(wanted, As2Transport):
-        raise SettingsInvalid("messages over AS2 cannot be sent yet", where=partner.name, fix='Use kind = "sftp"')
     return open_transport(
         SftpSettings(
             host=wanted.host,
@@ -37,14 +48,15 @@ def mailbox(partner: Partner, sightings: Sightings | None = None) -> Transport:
             certificate=wanted.certificate.reveal() if wanted.certificate else "",
             allow=wanted.allow,
             host_keys=wanted.host_keys,
-            inbox=wanted.inbox,
+            inbox=first.path,
             outbox=wanted.outbox,
-            archive=wanted.archive,
-            after=wanted.after,
+            archive=first.archive,
+            after=first.after,
+            pattern=first.pattern,
+            more=tuple(more),
             serial_reads=wanted.serial_reads,
             timeout_s=wanted.timeout_s,
             keepalive_s=wanted.keepalive_s,
-            pattern=wanted.pattern,
             temporary_suffix=wanted.temporary_suffix,
         ),
         sightings=sightings,

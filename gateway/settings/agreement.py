@@ -97,19 +97,38 @@ def policy_mistakes(policies: Mapping[str, Document], partners: Mapping[str, Doc
 
 
 def _transport_mistakes(file: str, transport: Document) -> Iterator[Mistake]:
-    if transport.get("after") == "move" and not transport.get("archive"):
-        yield Mistake(
-            file, ("transport", "archive"), "files are to be moved, and no archive is named", "Name the folder"
-        )
-    folders = [name for name in ("inbox", "outbox", "archive") if transport.get(name)]
-    for position, name in enumerate(folders):
-        for other in folders[:position]:
-            if transport[name] == transport[other]:
-                text = f"{name} and {other} are the same folder"
-                yield Mistake(file, ("transport", name), text, "Give each its own: we would read what we sent")
+    seen: dict[object, str] = {}
+    inboxes = list(_inboxes(transport))
+    for path, inbox in inboxes:
+        after = inbox.get("after", transport.get("after"))
+        if after == "move" and not (inbox.get("archive") or transport.get("archive")):
+            place = (*path, "archive") if len(path) > 2 else ("transport", "archive")
+            yield Mistake(file, place, "files are to be moved, and no archive is named", "Name the folder")
+        yield from _same_folder(file, path, "inbox", inbox.get("path"), seen)
+    yield from _same_folder(file, ("transport", "outbox"), "outbox", transport.get("outbox"), seen)
+    for path, table in ((("transport",), transport), *(each for each in inboxes if len(each[0]) > 2)):
+        yield from _same_folder(file, (*path, "archive"), "archive", table.get("archive"), dict(seen))
     if transport.get("kind") == "sftp" and not (transport.get("password") or transport.get("key")):
         fix = 'Name one: password = "env:NAME" or key = "file:path"'
         yield Mistake(file, ("transport",), "there is neither a password nor a key to log in with", fix)
+
+
+def _inboxes(transport: Document) -> Iterator[tuple[Path, Document]]:
+    """Each inbox as a table, with its place: `inbox` is a folder, or a list of folders and tables."""
+    found = transport.get("inbox")
+    if isinstance(found, str):
+        yield ("transport", "inbox"), {"path": found}
+    for position, each in enumerate(found if isinstance(found, list) else []):
+        if isinstance(each, str | dict):
+            yield ("transport", "inbox", position), each if isinstance(each, dict) else {"path": each}
+
+
+def _same_folder(file: str, path: Path, name: str, folder: object, seen: dict[object, str]) -> Iterator[Mistake]:
+    if isinstance(folder, str) and folder:
+        if folder in seen:
+            fix = "Give each its own: we would read what we sent, or one file twice"
+            yield Mistake(file, path, f"{name} and {seen[folder]} are the same folder", fix)
+        seen.setdefault(folder, name)
 
 
 def _repeated(file: str, path: Path, value: object, seen: dict[str, int], position: int) -> Iterator[Mistake]:

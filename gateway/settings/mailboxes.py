@@ -4,14 +4,15 @@ Knows no transport: it only names their keys.
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.settings.old_algorithms import OLD, fault
 from gateway.settings.parts import Flag, NonEmpty, PathHere, Section, mistake
 from gateway.settings.secrets import Secret
 
+After = Literal["remove", "move", "keep"]
 _HOST_KEY = re.compile(r"(^|\s)((ssh-|ecdsa-)[a-z0-9-]+ AAAA[A-Za-z0-9+/]+=*|SHA256:[A-Za-z0-9+/]{43}=?)(\s|$)")
 
 
@@ -30,16 +31,49 @@ def _allowed(value: str) -> str:
     return value
 
 
+def _inboxes(value: Any) -> Any:
+    """One folder may stand by its name, alone or in the list."""
+    entries = value if isinstance(value, list) else [value]
+    return [{"path": each} if isinstance(each, str) else each for each in entries]
+
+
+class InboxSection(Section):
+    """What becomes of the files of one inbox; left out, it is as the transport says for all."""
+
+    pattern: NonEmpty | None = None
+    after: After | None = None
+
+    def fill(self, transport: "DirectoryTransport | SftpTransport") -> None:
+        """Takes over what is left out, once, so that nobody who reads it has to know of it."""
+        for name in ("pattern", "after", "archive"):
+            if getattr(self, name) in (None, ""):
+                object.__setattr__(self, name, getattr(transport, name))
+
+
+class DirectoryInbox(InboxSection):
+    path: PathHere
+    archive: PathHere | None = None
+
+
+class SftpInbox(InboxSection):
+    path: NonEmpty
+    archive: str = ""
+
+
 class DirectoryTransport(Section):
     """Folders of this machine or of a mount. ``outbox`` is where we put files, ``inbox`` where we find them."""
 
     kind: Literal["directory"]
-    inbox: PathHere
+    inbox: Annotated[tuple[DirectoryInbox, ...], BeforeValidator(_inboxes), Field(min_length=1)]
     outbox: PathHere
     archive: PathHere | None = None
-    after: Literal["remove", "move", "keep"] = "remove"
+    after: After = "remove"
     pattern: NonEmpty = "*"
     temporary_suffix: NonEmpty = ".part"
+
+    def model_post_init(self, context: Any, /) -> None:
+        for each in self.inbox:
+            each.fill(self)
 
 
 class SftpTransport(Section):
@@ -55,12 +89,16 @@ class SftpTransport(Section):
     certificate: Secret | None = None
     allow: tuple[Annotated[str, AfterValidator(_allowed)], ...] = ()
     host_keys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
-    inbox: NonEmpty
+    inbox: Annotated[tuple[SftpInbox, ...], BeforeValidator(_inboxes), Field(min_length=1)]
     outbox: NonEmpty
     archive: str = ""
-    after: Literal["remove", "move", "keep"] = "remove"
+    after: After = "remove"
     serial_reads: Flag = False
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
     keepalive_s: Annotated[int, Field(strict=True, ge=0)] = 30
     pattern: NonEmpty = "*"
     temporary_suffix: NonEmpty = ".part"
+
+    def model_post_init(self, context: Any, /) -> None:
+        for each in self.inbox:
+            each.fill(self)

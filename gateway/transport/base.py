@@ -6,31 +6,21 @@ patient's name.
 """
 
 import importlib
-import pkgutil
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from hashlib import sha256
-from pathlib import Path
-from typing import BinaryIO, ClassVar, Literal, Protocol, cast
+from typing import BinaryIO, ClassVar, Protocol, cast
 
-from gateway.errors import Finding, GatewayError, PartnerUnreachable, SettingsInvalid, Severity
+from gateway.errors import Finding, GatewayError, PartnerUnreachable, SettingsInvalid
+from gateway.transport.pickup import Clock, Listed, Seen, Sightings, name_fault
 
+KINDS = ("as2", "directory", "sftp")
 PIECE = 32 * 1024  # bytes; what every SFTP server takes in one request (draft-ietf-secsh-filexfer-02, 3)
-NAME_BYTES_MAX = 255  # of UTF-8; what common file systems hold
-SETTLE_S = 1.0
 RETRY_FIRST_S = 5.0
 RETRY_CAP_S = 900.0
-
-# Names under which others upload before they rename: WinSCP, FileZilla, browsers, MOVEit. Never picked up.
-TEMPORARY_SUFFIXES = (".part", ".filepart", ".partial", ".tmp", ".crdownload")
-
-After = Literal["remove", "move", "keep"]  # what becomes of a file of theirs that we have committed
-Clock = Callable[[], float]  # seconds, monotonic
 
 
 class Sent(StrEnum):
@@ -99,29 +89,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """One entry of a folder: ``size`` in bytes, ``modified_ns`` since the epoch (SFTP tells whole seconds)."""
-
-    name: str
-    size: int
-    modified_ns: int = 0
-    regular: bool = True
-
-    @property
-    def modified(self) -> datetime:
-        return datetime.fromtimestamp(self.modified_ns // 10**9, UTC)
-
-    @property
-    def key(self) -> str:
-        """What the seen-set knows this file by: a digest of name, size and time, so that no name of theirs is kept."""
-        return sha256(f"{self.name}\0{self.size}\0{self.modified_ns}".encode("utf-8", "surrogateescape")).hexdigest()
-
-    @property
-    def without_name(self) -> str:
-        return f"a file of {self.size} bytes, changed {self.modified:%Y-%m-%d %H:%M:%S} UTC"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A file of the partner that lies still. ``payload`` streams it and is open until the next arrival is asked for.
 
@@ -143,12 +110,6 @@ class Check:
     step: str
     ok: bool
     words: str
-
-
-class Seen(Protocol):
-    """The durable set of what was committed, kept by the store per partner."""
-
-    def has(self, key: str) -> bool: ...
 
 
 class Transport(Protocol):
@@ -197,15 +158,14 @@ class TransportSettings(Protocol):
 
 
 def open_transport(
-    settings: TransportSettings, *, clock: Clock = time.monotonic, sightings: "Sightings | None" = None
+    settings: TransportSettings, *, clock: Clock = time.monotonic, sightings: Sightings | None = None
 ) -> Transport:
     """The transport for these settings. Connects when first used.
 
     ``sightings`` carries what earlier polls saw where the transport itself isn't kept. Raises SettingsInvalid.
     """
-    kinds = sorted(each.name for each in pkgutil.iter_modules([str(Path(__file__).parent)]) if each.name != "base")
-    if settings.kind not in kinds:
-        raise SettingsInvalid(f"there is no transport {settings.kind!r}", fix=f"Use one of: {', '.join(kinds)}")
+    if settings.kind not in KINDS:
+        raise SettingsInvalid(f"there is no transport {settings.kind!r}", fix=f"Use one of: {', '.join(KINDS)}")
     module = importlib.import_module(f"gateway.transport.{settings.kind}")
     return cast(Transport, module.opened(settings, clock, sightings))
 
@@ -229,21 +189,6 @@ def retry_after(
     longest = min(cap_s, first_s * 2.0 ** min(attempt - 1, 60))
     asked_s = error.wait_s if isinstance(error, PartnerUnreachable) else 0.0
     return max(asked_s, longest * rng.uniform(0.5, 1.0))
-
-
-def name_fault(name: str) -> str:
-    """Why this may not be the name of a file in a mailbox, in words; "" where it may."""
-    if name in ("", ".", ".."):
-        return "it is no name"
-    if "/" in name or "\\" in name:
-        return "it leads to another folder"
-    if any(ord(each) < 32 or ord(each) == 127 for each in name):
-        return "it has a control character"
-    try:
-        length = len(name.encode())
-    except UnicodeEncodeError:
-        return "it is not UTF-8"
-    return "" if length <= NAME_BYTES_MAX else f"it is longer than {NAME_BYTES_MAX} bytes"
 
 
 def outgoing_fault(name: str, suffix: str) -> str:
@@ -270,63 +215,3 @@ def pieces(payload: BinaryIO, size: int | None = None, piece_max: int = PIECE) -
     if size is not None and total != size:
         fix = "Nothing was sent; look at the payload store"
         raise GatewayError(f"our own copy of the document has {total} bytes and not {size}", fix=fix)
-
-
-def second_name(listed: Listed) -> str:
-    """A name for the archive where another file has the first one."""
-    return f"{listed.name.encode()[: NAME_BYTES_MAX - 20].decode(errors='ignore')}.{listed.key[:12]}"
-
-
-@dataclass(slots=True)
-class Sightings:
-    """What earlier polls saw. A file lies still once two polls, ``settle_s`` apart, saw the same size and time."""
-
-    clock: Clock = time.monotonic
-    settle_s: float = SETTLE_S
-    _first: dict[Listed, float] = field(default_factory=dict)
-
-    def still(self, entries: Sequence[Listed]) -> list[Listed]:
-        """Those of ``entries`` that lie still. What is not among them any more is forgotten."""
-        now = self.clock()
-        before, self._first = self._first, {each: self._first.get(each, now) for each in entries}
-        return [each for each in entries if each in before and now - before[each] >= self.settle_s]
-
-
-@dataclass(frozen=True, slots=True)
-class Sifted:
-    """A listing, sorted out: to pick up (oldest first), committed before but still lying, and not to be touched."""
-
-    ready: list[Listed]
-    committed: list[Listed]
-    findings: list[Finding]
-
-
-def sift(entries: Sequence[Listed], *, pattern: str, suffix: str, sightings: Sightings, seen: Seen) -> Sifted:
-    """Decides what of a partner's folder is picked up. Hidden, temporary and unmatched names are passed over."""
-    findings, wanted = [], []
-    for each in entries:
-        if each.name.endswith((suffix, *TEMPORARY_SUFFIXES)) or not fnmatchcase(each.name, pattern):
-            continue
-        fault = name_fault(each.name)
-        if not fault and each.name.startswith(".") and not pattern.startswith("."):
-            continue
-        fault = fault or ("" if each.regular else "it is a link or a device, not a file")
-        if fault:
-            findings.append(left_lying(each, fault, fix="Ask the partner to put it there again under a plain name"))
-        else:
-            wanted.append(each)
-    still = sorted(sightings.still(wanted), key=lambda each: (each.modified_ns, each.name))
-    committed = [each for each in still if seen.has(each.key)]
-    known = set(committed)
-    return Sifted([each for each in still if each not in known], committed, findings)
-
-
-def left_lying(listed: Listed, why: str, *, fix: str) -> Finding:
-    """A file that was not picked up. Named by its size and time, because a partner's name for it can be a patient's."""
-    return Finding(
-        rule="pickup",
-        what=f"it was left in the inbox: {why}",
-        where=listed.without_name,
-        fix=fix,
-        severity=Severity.WARN,
-    )

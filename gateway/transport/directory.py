@@ -11,21 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self, cast
 
-from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable, SettingsInvalid
+from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable
 from gateway.transport.base import (
     PIECE,
-    SETTLE_S,
-    After,
     Arrival,
     Check,
-    Clock,
-    Listed,
     Outcome,
-    Seen,
-    Sightings,
-    left_lying,
     outgoing_fault,
     pieces,
+)
+from gateway.transport.pickup import (
+    SETTLE_S,
+    After,
+    Clock,
+    Inbox,
+    Listed,
+    Seen,
+    Sightings,
+    by_place,
+    left_lying,
+    look_into,
     second_name,
     sift,
 )
@@ -43,6 +48,7 @@ class DirectorySettings:
     archive: str = ""
     after: After = "remove"
     pattern: str = "*"
+    more: tuple[Inbox, ...] = ()
     temporary_suffix: str = ".part"
     settle_s: float = SETTLE_S
 
@@ -59,11 +65,10 @@ class DirectoryTransport:
     ) -> None:
         self.findings: list[Finding] = []
         self._settings = settings
-        self._inbox, self._outbox = Path(settings.inbox), Path(settings.outbox)
-        self._archive = Path(settings.archive) if settings.archive else None
+        self._outbox = Path(settings.outbox)
+        first = Inbox(path=settings.inbox, pattern=settings.pattern, after=settings.after, archive=settings.archive)
+        self._inboxes = by_place(first, settings.more, settings.inbox)
         self._sightings = sightings if sightings is not None else Sightings(clock, settings.settle_s)
-        if settings.after == "move" and not settings.archive:
-            raise SettingsInvalid("files are to be moved, and no archive is named", where=settings.inbox, fix="Name it")
 
     def send(self, name: str, payload: BinaryIO, size: int | None = None, *, reference: str = "") -> Outcome:
         if fault := outgoing_fault(name, self._settings.temporary_suffix):
@@ -78,17 +83,10 @@ class DirectoryTransport:
         return Outcome.delivered()
 
     def fetch(self, seen: Seen) -> Iterator[Arrival]:
-        settings = self._settings
-        with _door(self._inbox):
-            entries = _entries(self._inbox)
-        sifted = sift(
-            entries,
-            pattern=settings.pattern,
-            suffix=settings.temporary_suffix,
-            sightings=self._sightings,
-            seen=seen,
-        )
-        self.findings = sifted.findings
+        found, self.findings = look_into(self._inboxes.values(), _look)
+        suffix = self._settings.temporary_suffix
+        sifted = sift(found, suffix=suffix, sightings=self._sightings, seen=seen)
+        self.findings += sifted.findings
         for each in sifted.committed:  # A crash came between our commit and the removal.
             try:
                 self._settle(each)
@@ -96,7 +94,7 @@ class DirectoryTransport:
                 self.findings.append(left_lying(each, error.what, fix=error.fix))
         for each in sifted.ready:
             try:
-                payload = io.BufferedReader(_Unchanged(self._inbox / each.name, each), PIECE)
+                payload = io.BufferedReader(_Unchanged(self._path(each), each), PIECE)
             except OSError as error:
                 fix = "Give the gateway the right to read it; it is tried at each poll"
                 self.findings.append(left_lying(each, f"it cannot be opened ({error.strerror})", fix=fix))
@@ -115,17 +113,18 @@ class DirectoryTransport:
         self._settle(arrival.listed)
 
     def listing(self) -> tuple[Listed, ...]:
-        with _door(self._outbox):
-            entries = _entries(self._outbox)
+        entries = _look(Inbox(path=str(self._outbox)))
         return tuple(each for each in entries if not each.name.endswith(self._settings.temporary_suffix))
 
     def probe(self, *, writing: bool = False) -> list[Check]:
         checks = []
-        wanted = [("inbox", self._inbox, os.R_OK | os.X_OK), ("outbox", self._outbox, os.W_OK | os.X_OK)]
-        if self._settings.after != "keep":
-            wanted[0] = ("inbox", self._inbox, os.R_OK | os.W_OK | os.X_OK)
-        if self._archive:
-            wanted.append(("archive", self._archive, os.W_OK | os.X_OK))
+        wanted = []
+        for each in self._inboxes.values():
+            mode = os.R_OK | os.X_OK | (os.W_OK if each.after != "keep" else 0)
+            wanted.append(("inbox", Path(each.path), mode))
+            if each.archive:
+                wanted.append(("archive", Path(each.archive), os.W_OK | os.X_OK))
+        wanted.append(("outbox", self._outbox, os.W_OK | os.X_OK))
         for step, folder, mode in wanted:
             if not folder.is_dir():
                 checks.append(Check(step, False, f"{folder} is not a folder. Create it, or mount its share"))
@@ -146,16 +145,19 @@ class DirectoryTransport:
 
     def _settle(self, listed: Listed) -> None:
         """Removes or moves one committed file of theirs; nothing where it is gone or has changed."""
-        path = self._inbox / listed.name
-        if self._settings.after == "keep":
+        inbox, path = self._inboxes[listed.place], self._path(listed)
+        if inbox.after == "keep":
             return
-        with _door(self._inbox), suppress(FileNotFoundError):  # They, or we before a crash, have taken it away.
-            if _listed(listed.name, path.lstat()) != listed:
+        with _door(path.parent), suppress(FileNotFoundError):  # They, or we before a crash, have taken it away.
+            if _listed(listed.name, path.lstat(), listed.place) != listed:
                 return  # Another file has its name now, and comes by itself.
-            if self._archive:
-                self._move(path, self._archive, listed)
+            if inbox.archive:
+                self._move(path, Path(inbox.archive), listed)
             path.unlink()
-            _sync(self._inbox)
+            _sync(path.parent)
+
+    def _path(self, listed: Listed) -> Path:
+        return Path(self._inboxes[listed.place].path) / listed.name
 
     def _move(self, path: Path, archive: Path, listed: Listed) -> None:
         """Copies into the archive, which may be another file system, without overwriting another file of that name."""
@@ -197,10 +199,13 @@ class _Unchanged(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer has no len()
         with _door(self._folder):
             count = self._file.readinto(buffer)
-        if not count and len(buffer) and _listed(self._listed.name, os.fstat(self._file.fileno())) != self._listed:
+        if not count and len(buffer) and self._now() != self._listed:
             fix = "It is fetched again once it lies still"
             raise PartnerUnreachable("the file changed while it was read", where=self._listed.without_name, fix=fix)
         return count
+
+    def _now(self) -> Listed:
+        return _listed(self._listed.name, os.fstat(self._file.fileno()), self._listed.place)
 
     def close(self) -> None:
         if not self.closed and hasattr(self, "_file"):
@@ -208,21 +213,21 @@ class _Unchanged(io.RawIOBase):
         super().close()
 
 
-def _entries(folder: Path) -> list[Listed]:
+def _look(inbox: Inbox) -> list[Listed]:
     """Everything in a folder but folders. What vanishes meanwhile is left out."""
     entries = []
-    with os.scandir(folder) as found:
+    with _door(Path(inbox.path)), os.scandir(inbox.path) as found:
         for each in found:
             with suppress(FileNotFoundError):
                 status = each.stat(follow_symlinks=False)
                 if not stat.S_ISDIR(status.st_mode):
-                    entries.append(_listed(each.name, status))
+                    entries.append(_listed(each.name, status, inbox.place))
     return entries
 
 
-def _listed(name: str, status: os.stat_result) -> Listed:
+def _listed(name: str, status: os.stat_result, place: str) -> Listed:
     regular = stat.S_ISREG(status.st_mode)
-    return Listed(name=name, size=status.st_size, modified_ns=status.st_mtime_ns, regular=regular)
+    return Listed(name=name, size=status.st_size, modified_ns=status.st_mtime_ns, regular=regular, place=place)
 
 
 def _sync(folder: Path) -> None:

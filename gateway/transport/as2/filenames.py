@@ -7,7 +7,7 @@ a fault. Names can be a patient's: texts never repeat them.
 import re
 
 from gateway.transport.as2.headers import Headers, read_value
-from gateway.transport.base import NAME_BYTES_MAX, name_fault
+from gateway.transport.pickup import NAME_BYTES_MAX, name_fault
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 

@@ -6,7 +6,7 @@ its lines carry the partner's file names.
 
 import logging
 
-from gateway.transport.base import Clock, Sightings
+from gateway.transport.pickup import Clock, Sightings
 from gateway.transport.sftp.mailbox import SftpTransport
 from gateway.transport.sftp.settings import SftpSettings
 

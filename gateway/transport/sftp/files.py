@@ -11,7 +11,8 @@ import paramiko
 from paramiko import sftp as wire
 
 from gateway.errors import PartnerUnreachable
-from gateway.transport.base import PIECE, Listed
+from gateway.transport.base import PIECE
+from gateway.transport.pickup import Listed
 
 AHEAD = 2 * 1024 * 1024  # bytes asked for or sent, and not yet answered; more was no faster
 PIECE_MAX = 255 * 1024  # bytes of one request, where the server says that it takes so much; OpenSSH's own limit
@@ -304,7 +305,7 @@ class Download(io.RawIOBase):
                 now = self._client.stat(self._path)
             except Refusal:
                 return
-        if listed(self._listed.name, now) != self._listed:
+        if listed(self._listed.name, now, self._listed.place) != self._listed:
             raise self._changed()
 
     def _changed(self) -> PartnerUnreachable:
@@ -322,6 +323,7 @@ class Download(io.RawIOBase):
             self._client.close_handle(self._handle)
 
 
-def listed(name: str, found: paramiko.SFTPAttributes) -> Listed:
+def listed(name: str, found: paramiko.SFTPAttributes, place: str = "") -> Listed:
     regular = found.st_mode is None or not stat.S_IFMT(found.st_mode) or stat.S_ISREG(found.st_mode)
-    return Listed(name=name, size=found.st_size or 0, modified_ns=(found.st_mtime or 0) * 10**9, regular=regular)
+    modified_ns = (found.st_mtime or 0) * 10**9
+    return Listed(name=name, size=found.st_size or 0, modified_ns=modified_ns, regular=regular, place=place)

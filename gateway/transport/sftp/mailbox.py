@@ -16,14 +16,19 @@ from gateway.transport.base import (
     PIECE,
     Arrival,
     Check,
-    Clock,
-    Listed,
     Outcome,
-    Seen,
-    Sightings,
-    left_lying,
     outgoing_fault,
     pieces,
+)
+from gateway.transport.pickup import (
+    Clock,
+    Inbox,
+    Listed,
+    Seen,
+    Sightings,
+    by_place,
+    left_lying,
+    look_into,
     second_name,
     sift,
 )
@@ -60,8 +65,8 @@ class SftpTransport:
         if not self._pins:
             fix = "Ask the partner for its host key and name it in host_keys; it is never learnt by connecting"
             raise SettingsInvalid("no host key is pinned", where=self._where, fix=fix)
-        if settings.after == "move" and not settings.archive:
-            raise SettingsInvalid("files are to be moved, and no archive is named", where=self._where, fix="Name it")
+        first = Inbox(path=settings.inbox, pattern=settings.pattern, after=settings.after, archive=settings.archive)
+        self._inboxes = by_place(first, settings.more, self._where)
 
     # Sending
 
@@ -141,15 +146,10 @@ class SftpTransport:
     # Fetching
 
     def fetch(self, seen: Seen) -> Iterator[Arrival]:
-        settings = self._settings
-        sifted = sift(
-            self._entries(settings.inbox),
-            pattern=settings.pattern,
-            suffix=settings.temporary_suffix,
-            sightings=self._sightings,
-            seen=seen,
-        )
-        self.findings = sifted.findings
+        found, self.findings = look_into(self._inboxes.values(), self._look, lost=lambda: self._client is None)
+        suffix = self._settings.temporary_suffix
+        sifted = sift(found, suffix=suffix, sightings=self._sightings, seen=seen)
+        self.findings += sifted.findings
         for each in sifted.committed:  # A crash came between our commit and the removal.
             try:
                 self._settle(each)
@@ -171,13 +171,13 @@ class SftpTransport:
 
     def _open(self, entry: Listed) -> BufferedReader | None:
         """The file, open; or None and a finding where it is gone or forbidden, which stops no other file."""
-        settings = self._settings
-        with self._door(settings.inbox):
+        settings, inbox = self._settings, self._inboxes[entry.place]
+        with self._door(inbox.path):
             try:
                 download = Download(
-                    partial(self._door, settings.inbox),
+                    partial(self._door, inbox.path),
                     self._connected,
-                    f"{settings.inbox}/{entry.name}",
+                    f"{inbox.path}/{entry.name}",
                     entry,
                     serial=settings.serial_reads,
                     pauses_s=settings.resume_pauses_s,
@@ -193,25 +193,25 @@ class SftpTransport:
 
     def _settle(self, entry: Listed) -> None:
         """Removes or moves one committed file of theirs; does nothing where it is gone or has changed."""
-        settings, path = self._settings, f"{self._settings.inbox}/{entry.name}"
-        if settings.after == "keep":
+        inbox = self._inboxes[entry.place]
+        path = f"{inbox.path}/{entry.name}"
+        if inbox.after == "keep":
             return
-        with self._door(settings.inbox):
+        with self._door(inbox.path):
             client = self._connected()
             try:
-                if listed(entry.name, client.stat(path)) != entry:
+                if listed(entry.name, client.stat(path), entry.place) != entry:
                     return  # Another file has its name now, and comes by itself.
-                if settings.archive:
-                    self._move(client, path, entry)
+                if inbox.archive:
+                    self._move(client, path, inbox.archive, entry)
                 else:
                     client.remove(path)
             except Refusal as error:
                 if error.code != wire.SFTP_NO_SUCH_FILE:  # They, or we before a crash, have taken it away.
                     raise
 
-    def _move(self, client: Client, path: str, entry: Listed) -> None:
+    def _move(self, client: Client, path: str, archive: str, entry: Listed) -> None:
         """Moves into the archive, never over another file there."""
-        archive = self._settings.archive
         try:
             client.rename(path, f"{archive}/{entry.name}")
         except Refusal as error:
@@ -225,12 +225,12 @@ class SftpTransport:
 
     def listing(self) -> tuple[Listed, ...]:
         suffix = self._settings.temporary_suffix
-        return tuple(each for each in self._entries(self._settings.outbox) if not each.name.endswith(suffix))
+        return tuple(each for each in self._look(Inbox(path=self._settings.outbox)) if not each.name.endswith(suffix))
 
-    def _entries(self, folder: str) -> list[Listed]:
-        with self._door(folder):
-            found = self._connected().listdir_attr(folder)
-        return [listed(each.filename, each) for each in found if not stat.S_ISDIR(each.st_mode or 0)]
+    def _look(self, inbox: Inbox) -> list[Listed]:
+        with self._door(inbox.path):
+            found = self._connected().listdir_attr(inbox.path)
+        return [listed(each.filename, each, inbox.place) for each in found if not stat.S_ISDIR(each.st_mode or 0)]
 
     def probe(self, *, writing: bool = False) -> list[Check]:
         self.close()
@@ -241,13 +241,11 @@ class SftpTransport:
                 for step, words in self._connect():
                     if words:
                         checks.append(Check(step, True, words))
-            folders = {"inbox": self._settings.inbox, "outbox": self._settings.outbox}
-            if self._settings.archive:
-                folders["archive"] = self._settings.archive
-            for step, folder in folders.items():
-                checks.append(
-                    Check(step, True, f"{folder} can be listed, and holds {len(self._entries(folder))} files")
-                )
+            folders = [("inbox", each.path) for each in self._inboxes.values()]
+            folders += [("archive", each.archive) for each in self._inboxes.values() if each.archive]
+            for step, folder in (*dict.fromkeys(folders), ("outbox", self._settings.outbox)):
+                count = len(self._look(Inbox(path=folder)))
+                checks.append(Check(step, True, f"{folder} can be listed, and holds {count} files"))
         except GatewayError as error:
             checks.append(Check(step, False, str(error)))
         return checks

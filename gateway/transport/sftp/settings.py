@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from gateway.transport.base import SETTLE_S, After
+from gateway.transport.pickup import SETTLE_S, After, Inbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,8 @@ class SftpSettings:
     ``host_keys`` are public key lines or ``SHA256:`` fingerprints; with ``@cert-authority`` before it, a line pins who
     signs the server's certificate. ``allow`` names old algorithms that are offered, too (``algorithms``).
 
-    ``inbox`` is where the partner puts files for us, ``outbox`` where we put ours, both as the server names them.
+    ``inbox`` (and each of ``more``) is where the partner puts files for us, ``outbox`` where we put ours, as the server
+    names them.
     """
 
     kind: ClassVar[str] = "sftp"
@@ -31,6 +32,7 @@ class SftpSettings:
     archive: str = ""
     after: After = "remove"
     pattern: str = "*"
+    more: tuple[Inbox, ...] = ()
     temporary_suffix: str = ".part"
     serial_reads: bool = False  # Sterling loses data where reads overlap.
     timeout_s: float = 30.0
