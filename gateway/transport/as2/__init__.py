@@ -5,7 +5,7 @@ Urllib3 is used here alone. A receipt proves a delivery, and nothing else does.
 
 from gateway.transport.as2.mailbox import As2Transport, Before, message_id
 from gateway.transport.as2.settings import As2Settings, ClientCertificate
-from gateway.transport.base import Clock, Sightings
+from gateway.transport.pickup import Clock, Sightings
 
 __all__ = ["As2Settings", "As2Transport", "Before", "ClientCertificate", "message_id", "opened"]
 

@@ -20,17 +20,8 @@ from gateway.transport.as2.mic import Mic
 from gateway.transport.as2.outcome import Posted, outcome
 from gateway.transport.as2.settings import As2Settings
 from gateway.transport.as2.terms import Terms
-from gateway.transport.base import (
-    PIECE,
-    Arrival,
-    Check,
-    Listed,
-    Outcome,
-    Proof,
-    Seen,
-    Sent,
-    name_fault,
-)
+from gateway.transport.base import PIECE, Arrival, Check, Outcome, Proof, Sent
+from gateway.transport.pickup import Listed, Seen, name_fault
 from gateway.transport.spool import Spool
 
 MESSAGE_ID_HOST = "therapy-gateway"
