@@ -22,8 +22,10 @@ app = typer.Typer(
     add_completion=True,
 )
 partner_app = typer.Typer(help="Trading partners: list them, test one, let traffic go on.", no_args_is_help=True)
+as2_app = typer.Typer(help="AS2: make keys.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(partner_app, name="partner")
+app.add_typer(as2_app, name="as2")
 app.add_typer(db_app, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -237,6 +239,20 @@ def partner_resume(name: str, as_json: Json = False, config: Config = None) -> N
 
     with _house(config) as house:
         raise typer.Exit(resume(house, name, as_json=as_json))
+
+
+@as2_app.command("key")
+def as2_key(
+    name: Annotated[str, typer.Argument(help="What the certificate calls its owner, such as your AS2 name.")],
+    folder: Annotated[Path, typer.Option(help="Where NAME.pem and NAME.key are put.")] = Path("conf/keys"),
+    days: Annotated[int, typer.Option(min=1, max=3650, help="For how long the certificate is valid.")] = 1095,
+    host: Annotated[Optional[list[str]], typer.Option(help="A host name, for the listener's TLS; repeatable.")] = None,  # noqa: UP045
+    as_json: Json = False,
+) -> None:
+    """Make a key and its self-signed certificate, to sign and decrypt AS2 messages with."""
+    from gateway.cli.as2 import make_key
+
+    raise typer.Exit(make_key(name, folder, days=days, hosts=host or [], as_json=as_json))
 
 
 @db_app.command("upgrade")
