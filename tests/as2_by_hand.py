@@ -48,17 +48,17 @@ def by_hand(made_: Made, terms: Terms | None = None, /, **changes: str) -> Opene
 
 
 def signed_by_hand(
-    sent_bytes: bytes, signed_bytes: bytes, *, name: str = "rsa-northside", micalg: str = "sha256"
+    sent_bytes: bytes, signed_bytes: bytes, *, name: str = "rsa-northside", by_key_id: bool = False
 ) -> Made:
     """``multipart/signed`` whose signature is over other bytes than the ones that are sent."""
     digest = digests_of([signed_bytes], ["sha256"])["sha256"]
-    signature = sign(digest, "sha256", made(name).identity, at=NOW)
+    signature = sign(digest, "sha256", made(name).identity, at=NOW, by_key_id=by_key_id)
     boundary = "----=_Part 1; of two"
     line = b"--" + boundary.encode()
     body = line + b"\r\n" + sent_bytes + b"\r\n" + line + b"\r\n"
     body += b"Content-Type: application/pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     body += base64.encodebytes(signature) + line + b"--\r\n"
-    kind = f'multipart/signed; boundary="{boundary}"; micalg={micalg}; protocol="application/pkcs7-signature"'
+    kind = f'multipart/signed; boundary="{boundary}"; micalg=sha256; protocol="application/pkcs7-signature"'
     return Made([("Content-Type", kind)], Text(body))
 
 

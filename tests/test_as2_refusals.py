@@ -1,6 +1,7 @@
 """AS2 messages that must not be taken as they are: each gets the disposition that the RFC names, and a reason."""
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -166,6 +167,24 @@ def test_case_9_certificates_overlap_for_signing_and_encryption() -> None:
             their_signers=(ours.certificate, later.certificate),
         )
         assert opened.signed_by == us.certificate
+
+
+def test_case_9_a_renewed_certificate_with_the_key_of_the_old() -> None:
+    """A signer who is named by key id is both; the one that is valid now counts, wherever it stands."""
+    whole = b"Content-Type: application/edi-x12\r\n\r\n" + X12
+    renewed = made("rsa-northside")
+    old = replace(renewed.certificate, ends=NOW - timedelta(days=1), fingerprint="SHA256:old")
+    signed = signed_by_hand(whole, whole, by_key_id=True)
+    body = b"".join(signed.body.chunks())
+    opened = arrived(headers_of(signed), body, agreed(encrypt=""), their_signers=(old, renewed.certificate))
+    assert opened.signed_by == renewed.certificate
+
+
+def test_case_9_an_elliptic_curve_key_signs() -> None:
+    curve = made("ecdsa-northside")
+    terms = agreed(our_signers=(curve.identity,))
+    opened = sent(built(X12, terms), terms, their_signers=(made("rsa-northside").certificate, curve.certificate))
+    assert opened.signed_by == curve.certificate
 
 
 def test_case_9_the_first_valid_certificate_is_the_one_that_is_used() -> None:

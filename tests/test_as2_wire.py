@@ -133,6 +133,13 @@ def test_case_6_what_is_required_and_cannot_be_done_fails(options: str, disposit
     assert told.mdn_wanted is not None
 
 
+@pytest.mark.parametrize("url", ["mailto:edi@example.org", "ftp://example.org/", "nowhere", "http:///x", "http://a b"])
+def test_case_6_a_receipt_that_is_to_go_where_there_is_no_way(url: str) -> None:
+    told = refused(UNSUPPORTED_FORMAT, "it asks for", lambda: by_hand(EDI, Receipt_Delivery_Option=url))
+    assert told.mdn_wanted is not None
+    assert told.mdn_wanted.url == ""
+
+
 def test_case_6_the_mic_of_a_signed_message_takes_the_signature_s_algorithm_where_the_sender_takes_it() -> None:
     terms = agreed(sign="sha384")
     message = built(X12, terms)

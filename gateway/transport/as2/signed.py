@@ -41,6 +41,7 @@ _EVERY_BREAK = re.compile(rb"\r\n|\r|\n")
 _LONE_FEED = re.compile(rb"(?<!\r)\n")
 
 Digests = Mapping[str, bytes]
+MoreDigests = Callable[[str], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Signed:
 
 
 def opened_signature(
-    entity: Entity, *, terms: Terms, at: datetime, spool: NewSpool, mic: Callable[[str], Collection[str]] = lambda _: ()
+    entity: Entity, *, terms: Terms, at: datetime, spool: NewSpool, mic: MoreDigests = lambda _: ()
 ) -> Signed:
     """What a signed entity holds, and who signed it: only a pinned certificate that is valid now counts.
 
@@ -63,9 +64,9 @@ def opened_signature(
     """
     try:
         if layer_of(entity) == Layer.OPAQUE:
-            found = _opaque(entity, terms, spool, mic)
+            found = _opaque(entity, terms, at, spool, mic)
         else:
-            found = _detached(entity, terms, mic)
+            found = _detached(entity, terms, at, mic)
     except BadEncoding as error:
         raise As2Refused(AUTHENTICATION_FAILED, error.what, fix=error.fix) from error
     except CmsError as error:
@@ -77,17 +78,17 @@ def opened_signature(
     return found
 
 
-def _opaque(entity: Entity, terms: Terms, spool: NewSpool, mic: Callable[[str], Collection[str]]) -> Signed:
+def _opaque(entity: Entity, terms: Terms, at: datetime, spool: NewSpool, mic: MoreDigests) -> Signed:
     """RFC 8551, 3.5.2: the content lies within the signature."""
     target = spool()
-    found = read_signed(cms_source(entity, spool), target, terms.their_signers, allowed=terms.allowed)
+    found = read_signed(cms_source(entity, spool), target, terms.pinned(at), allowed=terms.allowed)
     content = target.window()
     missing = [each for each in mic(found.algorithm) if each not in found.digests]
     digests = {**found.digests, **digests_of(content.pieces(), missing)} if missing else found.digests
     return Signed(content, found.certificate, found.algorithm, digests)
 
 
-def _detached(entity: Entity, terms: Terms, mic: Callable[[str], Collection[str]]) -> Signed:
+def _detached(entity: Entity, terms: Terms, at: datetime, mic: MoreDigests) -> Signed:
     """RFC 1847: content first, signature second, and nothing else."""
     parts = split(entity.body, entity.type.get("boundary"), terms.limits)
     if len(parts) != 2:
@@ -103,7 +104,7 @@ def _detached(entity: Entity, terms: Terms, mic: Callable[[str], Collection[str]
     first: SignatureWrong | None = None
     for digests in _variants(content, algorithms):
         try:
-            good = verify(signature, digests, terms.their_signers, allowed=terms.allowed)
+            good = verify(signature, digests, terms.pinned(at), allowed=terms.allowed)
         except SignatureWrong as wrong:
             first = first or wrong
         else:

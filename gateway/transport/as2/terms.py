@@ -86,6 +86,10 @@ class Terms:
                 return each
         raise self._nobody("sign with", [each.certificate for each in self.our_signers], at, "sign")
 
+    def pinned(self, at: datetime) -> list[Certificate]:
+        """Whose signatures count, those that are valid now first: a renewed certificate can have the key of the old."""
+        return sorted(self.their_signers, key=lambda each: bool(each.problem(at, "sign")))
+
     def recipient(self, at: datetime) -> Certificate:
         """Whom we encrypt for now. Raises GatewayError where none is valid."""
         for each in self.their_encryption:

@@ -1,11 +1,14 @@
 """The receipt that a message asks for: where to, signed or not, with which MIC. RFC 4130, 7.3; RFC 8098, 2.2."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.transport.as2.disposition import UNSUPPORTED_FORMAT, UNSUPPORTED_MIC, Disposition
 from gateway.transport.as2.headers import Headers
 from gateway.transport.as2.mic import digest_name
+
+_WEB = re.compile(r"https?://[^/?#\s][!-~]*", re.IGNORECASE)
 
 DEFAULT = "sha256"
 """Where nothing is asked for. RFC 4130 recommends SHA-1 there, which only a partner's own file allows."""
@@ -67,6 +70,8 @@ def read_wanted(headers: Headers, *, message_id: str, as2_from: str, as2_to: str
     algorithms, algorithm_required = (micalg[1], micalg[0]) if micalg else ((), False)
     if algorithm_required and not any(digest_name(each) for each in algorithms):
         fault = fault or UNSUPPORTED_MIC
+    if url and not _WEB.fullmatch(url):
+        url, fault = "", UNSUPPORTED_FORMAT  # There is no way there: the answer itself says so.
     return MdnWanted(
         message_id=message_id,
         as2_from=as2_from,
