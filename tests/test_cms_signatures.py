@@ -118,7 +118,10 @@ ATTRIBUTES_REFUSED = {
     ),
     "no content type": ((DIGEST,), "content type is not there once"),
     "two content types": ((CONTENT_TYPE_DATA, CONTENT_TYPE_DATA, DIGEST), "content type is not there once"),
-    "another content type": ((attribute(CONTENT_TYPE, oid(ENVELOPED)), DIGEST), "what was signed is no data"),
+    "another content type": (
+        (attribute(CONTENT_TYPE, oid(ENVELOPED)), DIGEST),
+        "what was signed is said not to be plain data",
+    ),
     "none at all": ((), "content type is not there once"),
 }
 
