@@ -87,6 +87,15 @@ def test_case_1_content_that_is_not_what_its_encoding_says(encoding: str, body: 
     refused(UNEXPECTED_ERROR, "base64|quoted-printable|not known", lambda: by_hand(Made(kind, Text(body))))
 
 
+def test_case_1_a_long_run_of_white_space_is_read_once() -> None:
+    body = b" " * 60_000 + b"x" + b"\t" * 60_000 + b"\r\nend"
+    kind = [("Content-Type", "application/edi-x12"), ("Content-Transfer-Encoding", "quoted-printable")]
+    opened = by_hand(Made(kind, Text(body.replace(b"x", b"x=\r\n"))))
+    assert opened.parts[0].open().read() == b" " * 60_000 + b"x\r\nend"
+    long = Made(kind, Text(b"x" * 70_000))
+    refused(UNEXPECTED_ERROR, "longer than 65536 bytes", lambda: by_hand(long))
+
+
 # Failure case 6: what a message asks for.
 
 

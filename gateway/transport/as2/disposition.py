@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gateway.transport.as2.wanted import MdnWanted
 
 MODE = "automatic-action/MDN-sent-automatically"
-_READ = re.compile(  # libas2 writes = in place of the colon.
-    r"\s*(?:[a-z-]+\s*/\s*[a-z-]+\s*;)?\s*(?P<kind>[a-z-]+)\s*(?:/\s*(?P<level>[a-z-]+)\s*(?:[:=]\s*(?P<modifier>.*?))?)?\s*",
+_READ = re.compile(
+    r"(?:[a-z-]+\s*/\s*[a-z-]+\s*;\s*)?(?P<kind>[a-z-]+)(?:\s*/\s*(?P<level>[a-z-]+)(?:\s*:(?P<modifier>.*))?)?",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -48,7 +48,7 @@ class Disposition:
     @classmethod
     def read(cls, text: str) -> Disposition | None:
         """The value of a ``Disposition`` field in any spelling that is seen in the field; None where it is none."""
-        found = _READ.fullmatch(text)
+        found = _READ.fullmatch(text.strip())
         if not found:
             return None
         return cls(found["kind"].lower(), (found["level"] or "").lower(), (found["modifier"] or "").strip())

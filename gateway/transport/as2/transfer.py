@@ -27,7 +27,7 @@ _SPACE = bytes(range(0x09, 0x0E)) + b" "
 _BROKEN_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:\r?\n|\Z))")
 _NOT_8BIT = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n|[^\r\n]{%d}" % (PLAIN_LINE_MAX + 1))
 _NOT_7BIT = re.compile(rb"[\x80-\xff]|" + _NOT_8BIT.pattern)
-_TRAILING = re.compile(rb"[ \t]+(?=\r?\n|\Z)")
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n|\Z)")  # Tried once a run: a run may be long.
 
 
 class BadEncoding(GatewayError):
