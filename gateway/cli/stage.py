@@ -4,36 +4,59 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gateway import resources
 from gateway.errors import GatewayError
+from gateway.transport.cms.making import make_identity
 
 READY_S = 20.0
 STOP_S = 20.0
+US, THEM = "GATEWAY", "SIMPAYER"  # over AS2
 
 
 class Stage:
-    """The folder with its configuration, and the two processes that play on it."""
+    """The folder with its configuration, and the two processes that play on it.
 
-    def __init__(self, folder: Path, *, seed: int = 1, database: str = "", delay_scale: float = 1.0) -> None:
+    ``over`` is how documents travel between the two; ``as2`` holds more keys of the payer's table ``[as2]``, its faults
+    among them, and ``as2_terms`` more of the gateway's file for it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int = 1,
+        database: str = "",
+        delay_scale: float = 1.0,
+        over: Literal["sftp", "as2"] = "sftp",
+        as2: Mapping[str, Any] | None = None,
+        as2_terms: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
         self.config = folder / "conf" / "gateway.toml"
         self.intake = folder / "intake"
         self._seed = seed
         self._database = database
         self._delay_scale = delay_scale
+        self._over = over
+        self._as2 = dict(as2 or {})
+        self._as2_terms = dict(as2_terms or {})
+        self._port = 0  # Where the gateway listens for AS2; the payer is told before it does.
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def start_payer(self) -> Mapping[str, Any]:
         """Starts the simulated payer; what it says of its mailbox: port, host key, user, password file."""
         home = self.folder / "payer"
         home.mkdir(parents=True, exist_ok=True)
+        config = ["--config", str(self._agree())] if self._over == "as2" else []
         with (self.folder / "payer.log").open("a") as log:
             process = subprocess.Popen(
                 [
@@ -46,6 +69,7 @@ class Stage:
                     str(self._seed),
                     "--delay-scale",
                     str(self._delay_scale),
+                    *config,
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -59,8 +83,29 @@ class Stage:
         said: Mapping[str, Any] = json.loads(line)
         return said
 
+    def _agree(self) -> Path:
+        """Makes the gateway's key, and tells the payer of its certificate and of where it will listen."""
+        keys, agreement = self.folder / "conf" / "keys", self.folder / "payer.toml"
+        if not agreement.exists():
+            keys.mkdir(parents=True, exist_ok=True)
+            certificate, key = make_identity(US, at=datetime.now(UTC), days=30)
+            (keys / "us.pem").write_text(certificate)
+            (keys / "us.key").touch(0o600)
+            (keys / "us.key").write_text(key)
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self._port = int(free.getsockname()[1])
+            faults = self._as2.pop("faults", {})
+            table = {"name": THEM, "partner": US, "partner_certificates": [str(keys / "us.pem")], "url": self._url}
+            text = f"[as2]\n{_toml({**table, **self._as2})}\n[as2.faults]\n{_toml(faults)}"
+            agreement.write_text(text)
+        return agreement
+
+    @property
+    def _url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/as2"
+
     def configure(self, payer: Mapping[str, Any], *, poll_every_s: float = 0.3, **work: Any) -> Path:
-        """Writes the configuration: the shipped organisations and partner, behind the payer's real SFTP server."""
+        """Writes the configuration: the shipped organisations and partner, behind the payer's real server."""
         (self.folder / "conf").mkdir(parents=True, exist_ok=True)
         partners = self.folder / "trading_partners"
         partners.mkdir(exist_ok=True)
@@ -74,10 +119,11 @@ class Stage:
             secret.write_text(f"{self._database}\n")
             secret.chmod(0o600)
             database = 'database = "file:database-url"\n'
+        as2 = self._as2_tables() if self._over == "as2" else ""
         self.config.write_text(
             f'node = "stage"\ndata = "../var"\npartners = "../trading_partners"\n{database}\n'
             f'[intake]\nfolder = "../intake"\nevery_s = 0.2\n\n'
-            f'[work]\n{_toml(options)}\n[log]\nlevel = "info"\njson = true\n\n{organisations}'
+            f'[work]\n{_toml(options)}\n[log]\nlevel = "info"\njson = true\n\n{as2}{organisations}'
         )
         ours = resources.folder("trading_partners")
         shutil.copytree(ours / "payers", partners / "payers", dirs_exist_ok=True)
@@ -86,24 +132,41 @@ class Stage:
         after = after[after.index("[expectations]") :]
         expected = after[after.index("[[payers]]") :]
         (partners / "simulated.toml").write_text(
-            f"{before}[transport]\n"
-            + _toml(
-                {
-                    "kind": "sftp",
-                    "host": "127.0.0.1",
-                    "port": payer["port"],
-                    "username": payer["username"],
-                    "password": f"file:{payer['password_file']}",
-                    "inbox": "outbound",
-                    "outbox": "inbound",
-                }
-            )
-            + f"host_keys = [{json.dumps(payer['host_key'])}]\n\n"
+            f"{before}[transport]\n{_toml(self._transport(payer))}\n"
             f"[schedule]\npoll_every_s = {poll_every_s}\n\n"
             f'[expectations]\n999 = "20s"\n277ca = "20s"\n278 = "3s"\n835 = "3s"\n\n'
             f'[acknowledge]\nta1 = "always"\n999 = "always"\n\n{expected}'
         )
         return self.config
+
+    def _as2_tables(self) -> str:
+        own = {"name": US}
+        keys = {"certificate": "file:keys/us.pem", "key": "file:keys/us.key"}
+        listening = {"listen": "127.0.0.1", "port": self._port, "url": self._url}
+        return f"[as2]\n{_toml(listening)}\n[[as2.identities]]\n{_toml(own)}\n[[as2.identities.keys]]\n{_toml(keys)}\n"
+
+    def _transport(self, payer: Mapping[str, Any]) -> dict[str, Any]:
+        if self._over == "as2":
+            theirs = [f"file:{payer['as2_certificate']}"]
+            return {
+                "kind": "as2",
+                "url": payer["as2_url"],
+                "us": US,
+                "them": THEM,
+                "signing_certificates": theirs,
+                "encryption_certificates": theirs,
+                **self._as2_terms,
+            }
+        return {
+            "kind": "sftp",
+            "host": "127.0.0.1",
+            "port": payer["port"],
+            "username": payer["username"],
+            "password": f"file:{payer['password_file']}",
+            "inbox": "outbound",
+            "outbox": "inbound",
+            "host_keys": [payer["host_key"]],
+        }
 
     @property
     def environment(self) -> dict[str, str]:
