@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gateway.transport.as2.wanted import MdnWanted
 
 MODE = "automatic-action/MDN-sent-automatically"
-_READ = re.compile(
-    r"(?:[a-z-]+\s*/\s*[a-z-]+\s*;\s*)?(?P<kind>[a-z-]+)(?:\s*/\s*(?P<level>[a-z-]+)(?:\s*:(?P<modifier>.*))?)?",
+_READ = re.compile(  # libas2 writes = in place of the colon.
+    r"(?:[a-z-]+\s*/\s*[a-z-]+\s*;\s*)?(?P<kind>[a-z-]+)(?:\s*/\s*(?P<level>[a-z-]+)(?:\s*[:=](?P<modifier>.*))?)?",
     re.IGNORECASE | re.DOTALL,
 )
 
