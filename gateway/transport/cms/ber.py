@@ -124,27 +124,52 @@ class Reader:
 
     def _segments(self, length: int | None) -> Iterator[bytes]:
         """The parts of a constructed octet string, however deep they are nested."""
-        floor = len(self._frames)
+        outside = len(self._frames)
         start, count = self.position, 0
         self._open(length)
-        while len(self._frames) > floor:
-            if self.at_end():
+        while len(self._frames) > outside:
+            if whole := self._segments_at_hand():
+                count += len(whole)
+                yield b"".join(whole)
+            elif self.at_end():
                 self.leave()
-                continue
-            tag, length = self._header()
-            count += 1
-            if count > SEGMENTS_FREE and (self.position - start) < count * SEGMENT_MEAN_MIN:
+            else:
+                count += 1
+                yield from self._segment()
+            if count > SEGMENTS_FREE and self.position - start < count * SEGMENT_MEAN_MIN:
                 raise TooLarge(
                     "an octet string is cut into too many small segments",
                     where=f"byte {self.position}",
                     fix="Ask the sender for larger segments; some 1,000 bytes or more are usual",
                 )
-            if tag == OCTET_STRING and length is not None:
-                yield from self._run(length)
-            elif tag == OCTET_STRING | CONSTRUCTED:
-                self._open(length)
-            else:
-                self._refuse("an octet string has parts of another kind")
+
+    def _segment(self) -> Iterator[bytes]:
+        """Any part of a constructed octet string; one that has parts itself is stepped into."""
+        tag, length = self._header()
+        if tag == OCTET_STRING and length is not None:
+            yield from self._run(length)
+        elif tag == OCTET_STRING | CONSTRUCTED:
+            self._open(length)
+        else:
+            self._refuse("an octet string has parts of another kind")
+
+    def _segments_at_hand(self) -> list[bytes]:
+        """The usual parts that lie in the piece as a whole: with these in one go, small segments cost little."""
+        piece, at = self._piece, self._at
+        end = len(piece) if self._bound is None else min(len(piece), self._bound - self._passed)
+        found: list[bytes] = []
+        while at + 4 <= end and piece[at] == OCTET_STRING:
+            size, start = piece[at + 1], at + 2
+            if size == 0x82:
+                size, start = piece[at + 2] << 8 | piece[at + 3], at + 4
+            elif size == 0x81:
+                size, start = piece[at + 2], at + 3
+            if start + size > end or piece[at + 1] > 0x82 or piece[at + 1] == 0x80:
+                break
+            at = start + size
+            found.append(piece[start:at])
+        self._at = at
+        return found
 
     def _run(self, length: int) -> Iterator[bytes]:
         """The next bytes, as many as ``length``, without gathering them."""
