@@ -7,6 +7,7 @@ import http.client
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_a_message_is_taken_once_and_its_signed_receipt_tells_the_mic(far: Far) 
     assert again.content == answer.content
     assert far.inbound() == [PAYLOAD]
     assert [each["did"] for each in far.deeds()][:2] == ["as2_received", "as2_repeated"]
+
+
+def test_of_the_same_message_many_times_at_once_one_is_taken(far: Far) -> None:
+    whole = far.message()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: send(far.port, ONE, whole), range(8)))
+    assert len({each.content for each in answers}) == 1
+    assert answers[0].report["Disposition"] == PROCESSED
+    assert far.inbound() == [PAYLOAD]
+    assert list((far.folder / "as2" / "ready").iterdir()) == []
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r", b"\r\n", b"\r\n\r\n", b"\x00\xff"])

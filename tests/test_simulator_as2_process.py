@@ -117,6 +117,13 @@ def test_an_agreement_needs_the_certificates_that_it_lives_on(tmp_path: Path) ->
     assert load(path) == Agreement(require_signature=False, mdn_signed=False, encrypt="", url="http://127.0.0.1/")
 
 
+def test_options_of_as2_need_an_agreement(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gateway.simulator", "--folder", str(tmp_path / "far"), "--as2-port", "1"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "table [as2]" in ended.stderr
+
+
 @contextmanager
 def running(folder: Path, config: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     command = [sys.executable, "-m", "gateway.simulator", "--folder", str(folder), "--config", str(config), *options]

@@ -56,6 +56,8 @@ def _agreement(options: argparse.Namespace) -> Agreement | None:
     agreement = agreed(options.config) if options.config else None
     given = {"port": options.as2_port, "url": options.as2_url}
     changes = {key: value for key, value in given.items() if value is not None}
+    if changes and agreement is None:
+        raise CompanyInvalid("--as2-port and --as2-url are for a company whose --config has a table [as2]")
     return replace(agreement, **changes) if agreement else None
 
 
