@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from as2_server import PAST, tls_keys
+from as2_server import PAST, site, tls_keys
 from cms_keys import NOW, Made, made
 from test_as2_settings import BARE, OWN, agree
 from test_settings import House
@@ -280,6 +280,27 @@ def test_the_doctor_tells_of_every_certificate(house: Companies, capsys: pytest.
     assert [(each["ok"], each["what"].split(":")[0]) for each in shown] == [
         (False, "simulated.toml, transport.signing_certificates[0]")
     ]
+
+
+def test_a_test_of_the_partner_says_each_step(house: Companies, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(house.folder / "conf/gateway.toml")
+    with site() as there:
+        agree(house, f'url = "{there.url}"')
+        there.then(lambda each: each.answer(404, close=True))
+        assert run(["partner", "test", "simulated", "--json", "--config", config]) == 1
+        shown = json.loads(capsys.readouterr().out)
+    assert [(each["step"], each["ok"]) for each in shown] == [
+        ("certificates", True),
+        ("connect", True),
+        ("tls", True),
+        ("message", False),
+    ]
+    assert "correct url in its file" in shown[-1]["words"]
+    house.put("trading_partners/encrypt", made("expired-a"))
+    assert run(["partner", "test", "simulated", "--config", config]) == 2
+    assert "transport.encryption_certificates[0]: it expired on 2021-01-01" in capsys.readouterr().err
+    assert run(["partner", "list", "--config", config]) == 0
+    assert "as2 http://127.0.0.1" in capsys.readouterr().out.replace("\n", "")
 
 
 def test_settings_are_frozen_with_their_identity(house: Companies) -> None:

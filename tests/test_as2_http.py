@@ -13,7 +13,7 @@ import pytest
 from as2_server import PAST, Exchange, Script, Site, TlsKeys, site, tls_keys
 
 from gateway.errors import PartnerRefused, PartnerUnreachable, SettingsInvalid
-from gateway.transport.as2 import http
+from gateway.transport.as2 import http, post_receipt
 from gateway.transport.as2.http import ANSWER_MAX, Answer, Cut, Server
 from gateway.transport.as2.settings import As2Settings, ClientCertificate
 from gateway.transport.as2.terms import Terms
@@ -91,11 +91,18 @@ def test_a_body_streams_with_its_length_and_the_answer_comes_whole(plain: Site) 
 def test_a_login_goes_along_and_to_no_other_server(plain: Site) -> None:
     post(plain.then(taken), username="us", password="pä:ss")
     assert plain.seen[0].get("Authorization") == "Basic dXM6cMOkOnNz"
-    agreed = settings("https://as2.example/", username="us", password="x")
-    with closing(Server(agreed, plain.url)) as server:
-        server.post([], 0, [])
-    assert plain.seen[1].get("Authorization") == ""
+    for own in ("http://127.0.0.1:1/", "https://as2.example/"):
+        assert post_receipt(settings(own, username="us", password="x"), plain.url, [("AS2-From", "US")], b"mdn") == 200
+        assert (plain.seen[-1].get("Authorization"), plain.seen[-1].body) == ("", b"mdn")
     assert "pä:ss" not in repr(settings(plain, username="us", password="pä:ss"))
+
+
+def test_pins_and_our_certificates_are_for_the_partners_own_host(secure: Site, tmp_path: Path) -> None:
+    pins = (tls_keys("server").fingerprint,)
+    assert post_receipt(settings("https://127.0.0.1:1/", pins=pins), secure.url, [], b"mdn") == 200
+    with pytest.raises(PartnerRefused, match="not trusted"):
+        post_receipt(settings("https://as2.example/", pins=pins), secure.url, [], b"mdn")
+    assert len(secure.seen) == 1
 
 
 def test_one_connection_serves_request_after_request(plain: Site) -> None:

@@ -169,7 +169,7 @@ def _mailbox(settings: Settings, name: str) -> Iterator[Check]:
     from gateway.flow.partners import mailbox
 
     try:
-        with mailbox(settings.partners[name]) as transport:
+        with mailbox(settings, settings.partners[name]) as transport:
             failed = [each for each in transport.probe() if not each.ok]
     except GatewayError as error:
         yield Check(name=f"partner {name}", ok=False, what=error.what, fix=error.fix)

@@ -44,10 +44,11 @@ def _address(partner: Partner) -> str:
 
 def probe(config: Path | None, name: str, *, as_json: bool) -> int:
     """1 where a step failed."""
-    partner = Settings.load(config).partners.get(name)
+    settings = Settings.load(config)
+    partner = settings.partners.get(name)
     if partner is None:
         raise GatewayError(f"there is no partner {name}", fix="gateway partner list names them")
-    with mailbox(partner) as transport:
+    with mailbox(settings, partner) as transport:
         checks = transport.probe(writing=True)
     if as_json:
         emit([{"step": each.step, "ok": each.ok, "words": each.words} for each in checks], "", as_json=True)

@@ -85,7 +85,7 @@ def _unknown(house: House, partner: Partner, document: Document) -> None:
 
 
 def _upload(house: House, partner: Partner, document: Document, *, repeated: bool) -> Outcome:
-    with mailbox(partner) as transport:
+    with mailbox(house.settings, partner) as transport:
         if repeated and _lies_there(transport, document):
             return Outcome.delivered("found by listing after an unknown outcome")
         with house.store.payloads.open(document.payload) as content:
@@ -159,7 +159,7 @@ class Pickup:
                 return 0
         try:
             if self._transport is None:
-                self._transport = mailbox(self._partner, self._sightings)
+                self._transport = mailbox(self._house.settings, self._partner, self._sightings)
             arrivals = self._transport.fetch(DurableSeen(self._house, self._partner.name))
             taken = sum(self._take(self._transport, each) for each in arrivals)
             self._tell(self._transport.findings)

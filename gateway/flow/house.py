@@ -18,13 +18,17 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True, kw_only=True)
 class House:
-    """One running gateway. ``clock`` gives UTC instants; business dates are those of ``zone`` days, here UTC's."""
+    """One running gateway. ``clock`` gives UTC instants; business dates are those of ``zone`` days, here UTC's.
+
+    ``restarting`` are the partners that said, since this process began, that a message which was cut off may go on.
+    """
 
     settings: Settings
     store: Store
     clock: Callable[[], datetime] = utc_now
     rng: random.Random = field(default_factory=random.Random)
     actor: str = "gateway"
+    restarting: set[str] = field(default_factory=set)
 
     @property
     def today(self) -> date:

@@ -1,8 +1,8 @@
 """Opens a partner's mailbox from its settings, and remembers durably what was picked up there."""
 
-from gateway.errors import SettingsInvalid
+from gateway.flow import as2_sending
 from gateway.flow.house import House
-from gateway.settings import As2Transport, Partner
+from gateway.settings import As2Transport, Partner, Settings
 from gateway.settings.mailboxes import DirectoryTransport
 from gateway.transport.base import Transport, open_transport
 from gateway.transport.directory import DirectorySettings
@@ -10,11 +10,11 @@ from gateway.transport.pickup import Inbox, Sightings
 from gateway.transport.sftp import SftpSettings
 
 
-def mailbox(partner: Partner, sightings: Sightings | None = None) -> Transport:
+def mailbox(settings: Settings, partner: Partner, sightings: Sightings | None = None) -> Transport:
     """The partner's transport; secrets are read here, at the last moment, and kept nowhere else."""
     wanted = partner.transport
     if isinstance(wanted, As2Transport):
-        raise SettingsInvalid("messages over AS2 cannot be sent yet", where=partner.name, fix='Use kind = "sftp"')
+        return as2_sending.opened(settings, partner)
     first, *more = [
         Inbox(
             path=str(each.path),

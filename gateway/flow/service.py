@@ -9,6 +9,7 @@ from gateway.flow.deliver import Pickup
 from gateway.flow.folder import Folder
 from gateway.flow.house import House
 from gateway.flow.worker import Poller, Worker
+from gateway.settings import As2Transport
 
 CLOCK_EVERY_S = 3600.0
 
@@ -19,7 +20,8 @@ class Gateway(service.MultiService):
     def __init__(self, house: House, reactor: Any) -> None:
         super().__init__()
         settings = house.settings
-        partners = [each for each in settings.partners.values() if each.enabled]
+        enabled = [each for each in settings.partners.values() if each.enabled]
+        partners = [each for each in enabled if not isinstance(each.transport, As2Transport)]  # It has no folder.
         self._pool = pool = ThreadPool(1, 2 * settings.work.threads + len(partners) + 2, name="gateway")
         self._pickups = [Pickup(house, each) for each in partners]
         for number in range(settings.work.threads):

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -59,15 +59,18 @@ class Server:
     """One server, one caller at a time. The connection is kept from request to request; ``close`` hangs up."""
 
     def __init__(self, settings: As2Settings, url: str = "", *, now: Callable[[], datetime] | None = None) -> None:
-        """``url`` where it is another one than the partner's own. Raises SettingsInvalid for a client's certificate."""
+        """``url`` where it is another one than the partner's own: what was agreed on for that server goes to no other.
+
+        Raises SettingsInvalid where none of our client certificates may be used.
+        """
         parts = urlsplit(url or settings.url)
         assert parts.hostname is not None, "settings let no URL without a host through"
-        self._settings = settings
+        self._settings = settings if not url else _for_server(settings, url)
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self.host = parts.hostname
         self.where = f"as2 {parts.hostname}:{self._port}"
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._login = _basic(settings) if not url or _same_server(url, settings.url) else {}
+        self._login = _basic(self._settings)
         self._now = now or (lambda: datetime.now(UTC))
         self._secure = parts.scheme == "https"
         self._sockets: list[socket.socket] = []
@@ -226,9 +229,12 @@ def _basic(settings: As2Settings) -> dict[str, str]:
     return {"Authorization": f"Basic {login}"}
 
 
-def _same_server(one: str, other: str) -> bool:
-    first, second = urlsplit(one), urlsplit(other)
-    return (first.scheme, first.hostname, first.port) == (second.scheme, second.hostname, second.port)
+def _for_server(settings: As2Settings, url: str) -> As2Settings:
+    """Pins and our certificates are for one host, the login for one server of it."""
+    own, other = urlsplit(settings.url), urlsplit(url)
+    if (own.scheme, own.hostname) != (other.scheme, other.hostname):
+        return replace(settings, pins=(), clients=(), username="", password="")
+    return settings if own.port == other.port else replace(settings, username="", password="")
 
 
 def wait_asked_s(answer: Answer, now: datetime) -> float:
