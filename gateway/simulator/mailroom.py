@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 from gateway.simulator.company import Company
@@ -108,6 +109,7 @@ class Mailroom:
             name = f"{outgoing.kind}_{outgoing.serial:06}{'_again' * copy}.x12"
             (self._ready / name).write_bytes(outgoing.content)
             self._memory.promise(name, due_at)
+            self._memory.note(did="promised", file=name, digest=sha256(outgoing.content).hexdigest())
 
     # Sending.
 
