@@ -71,6 +71,10 @@ def serve(settings: Settings) -> int:
 
     _quieten_twisted()
     whole = Gateway(house, reactor)
+    if settings.as2 is not None and settings.as2.listen:
+        inbox = open_inbox(house, reactor)
+        inbox.bind()
+        inbox.setServiceParent(whole)
     reactor.callWhenRunning(whole.startService)
     reactor.callWhenRunning(_ready, settings)
 
@@ -84,6 +88,39 @@ def serve(settings: Settings) -> int:
     house.store.dispose()
     log.info("gateway.stopped", node=settings.node)
     return 0
+
+
+def open_inbox(house: House, reactor: Any) -> Any:
+    """The AS2 listener of the settings, as a service that listens nowhere yet. Raises SettingsInvalid."""
+    from gateway.flow.as2_arrival import As2Door
+    from gateway.web.as2_inbox import As2Inbox
+    from gateway.web.as2_tls import Shown
+
+    own = house.settings.as2
+    assert own is not None, "who has no [as2] has no listener"
+    shown = [
+        Shown(
+            chain=each.certificate.read(),
+            key=each.key.reveal().encode(),
+            passphrase=each.key_passphrase.reveal().encode() if each.key_passphrase else b"",
+            hosts=each.hosts,
+        )
+        for each in own.tls
+    ]
+    return As2Inbox(
+        As2Door(house),
+        reactor,
+        interface=own.listen,
+        port=own.port,
+        shown=shown,
+        folder=house.settings.spool,
+        header_max=own.header_max,
+        body_max=own.body_max,
+        connections_max=own.connections_max,
+        idle_s=own.timeout_s,
+        threads=house.settings.work.threads,
+        clock=house.clock,
+    )
 
 
 def _quieten_twisted() -> None:

@@ -22,6 +22,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _ID = re.compile(r"[a-z]{2}_[A-Za-z0-9_-]{8,40}")  # What store.new_id makes.
 _NAMED = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # An id of the configuration.
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_ADDRESS = re.compile(r"[0-9a-f:.]{2,39}")  # Of a machine: IPv4 or IPv6.
 _COUNT_MAX = 10**15
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,40}")
 _PLACE_PART = (
@@ -57,10 +58,13 @@ def _fields(shape: Shape, names: str) -> dict[str, Shape]:
 
 # Field names and the shape of their values. Ids are ours and opaque: a clinic's own number fits none of them.
 FIELDS: Mapping[str, Shape] = {
-    **_fields(_text(_ID), "authorization claim document input job person remittance subject task bucket entry line"),
+    **_fields(
+        _text(_ID), "authorization claim document input job person remittance subject task bucket entry line message"
+    ),
     **_fields(_text(_NAMED), "node organisation clinic partner actor"),
     **_fields(_any(_text(_NUMBER), _count), "interchange isa13 group gs06 set st02"),
     **_fields(_text(_PLACE), "place"),
+    **_fields(_text(_ADDRESS), "address"),
     **_fields(
         _count,
         "accepted rejected parked attempts attempts_max bytes claims count documents due_in_s duration_s entries "

@@ -177,7 +177,7 @@ class FakeDoor:
         if not head.header("AS2-From"):
             return TurnedAway(code=403, kind="unknown_names", what="Nobody here knows these names")
         self.heads.append(head)
-        return Admitted(partner="them", head=head, is_receipt=False, body_max=self.body_max)
+        return Admitted(partner="them", head=head, body_max=self.body_max)
 
     def take(self, admitted: Admitted, body: Spool) -> Answer:
         self.entered.release()

@@ -37,11 +37,10 @@ class TurnedAway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A request of a partner whose body may come. ``is_receipt``: it is an MDN, about something that we sent."""
+    """A request in a partner's name, whose body may come; ``body_max`` is bytes."""
 
     partner: str
     head: Head
-    is_receipt: bool
     body_max: int
 
 

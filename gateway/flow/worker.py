@@ -17,7 +17,7 @@ from twisted.python.threadpool import ThreadPool
 
 from gateway import logs
 from gateway.errors import GatewayError, LeaseLost
-from gateway.flow import accept, clock, deliver, receive, submit
+from gateway.flow import accept, as2_outgoing, as2_receipt, clock, deliver, receive, submit
 from gateway.flow.house import House
 from gateway.store import ChangedMeanwhile, Job
 from gateway.transport.base import retry_after
@@ -31,6 +31,8 @@ JOBS: Mapping[str, Callable[[House, Job], None]] = {
     "send": deliver.send,
     "receive": receive.receive,
     "expect": clock.expect,
+    "mdn": as2_receipt.follow,
+    "mdn_out": as2_outgoing.post,
     "expire": clock.expire,
 }
 POLL_WAIT_MAX_S = 300.0

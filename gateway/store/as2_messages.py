@@ -77,12 +77,6 @@ _AGAIN = (
     .where(as2_messages.c.id == sa.bindparam("wanted"))
     .values(attempts=as2_messages.c.attempts + 1, changed_at=sa.bindparam("to_changed_at"))
 )
-_REFUSED_SINCE = sa.select(sa.func.count()).where(
-    as2_messages.c.direction == "in",
-    as2_messages.c.state == "refused",
-    as2_messages.c.partner == sa.bindparam("of_partner"),
-    as2_messages.c.recorded_at >= sa.bindparam("since"),
-)
 
 
 class As2Messages:
@@ -156,30 +150,31 @@ class As2Messages:
         mdn_headers: Headers = (),
         mdn_url: str = "",
     ) -> tuple[As2Message, bool]:
-        """Record one of theirs that was refused; False where the same bytes were refused before, which is counted."""
-        values = {
-            "message_id": message_id,
-            "payload": payload,
+        """Record one of theirs that was refused; False where the same bytes were refused before: that is counted."""
+        told = {
             "reason": reason,
             "disposition": disposition,
             "mdn": mdn,
             "mdn_headers": [list(each) for each in mdn_headers],
             "mdn_url": mdn_url,
-            "state": "refused",
         }
-        held, new = self._add("in", partner, _key(message_id, payload), values)
-        if not new:
-            self._again(held.id)
-        return held, new
+        values = {"message_id": message_id, "payload": payload, "state": "refused"}
+        held, new = self._add("in", partner, _key(message_id, payload), {**values, **told})
+        if new:
+            return held, True
+        self._again(held.id)
+        return self.change(held.id, **told), False
 
     def again(self, message: str) -> None:
         """It came once more."""
         self._again(message)
 
-    def find(self, direction: Direction, partner: str, message_id: str, *, lock: bool = False) -> As2Message | None:
-        """The one that has this Message-ID; None where none has, or only refused ones of theirs."""
+    def find(
+        self, direction: Direction, partner: str, message_id: str, *, payload: str = "", lock: bool = False
+    ) -> As2Message | None:
+        """The one that has this Message-ID; with ``payload`` the one of theirs that was refused and has these bytes."""
         statement = _BY_KEY.with_for_update() if lock else _BY_KEY
-        values = {"of_direction": direction, "of_partner": partner, "of_key": _key(message_id)}
+        values = {"of_direction": direction, "of_partner": partner, "of_key": _key(message_id, payload)}
         row = self._session.run(statement, values).first()
         return None if row is None else _message(row)
 
@@ -206,21 +201,19 @@ class As2Messages:
         rows = self._session.run(_SHOWN.where(as2_messages.c.document == document).order_by(as2_messages.c.seq))
         return [_message(row) for row in rows]
 
-    def refused_since(self, partner: str, since: datetime) -> int:
-        """How many of a partner's were refused and recorded since then."""
-        count: int = self._session.run(_REFUSED_SINCE, {"of_partner": partner, "since": since}).scalar_one()
-        return count
-
     def list(
         self,
         direction: Direction | None = None,
         *,
         partner: str | None = None,
         state: str | None = None,
+        since: datetime | None = None,
         limit: int = 1000,
     ) -> list[As2Message]:
-        """In the order of recording, the oldest first."""
+        """In the order of recording, the oldest first; those that were recorded ``since`` then."""
         statement = _SHOWN.order_by(as2_messages.c.seq).limit(limit)
+        if since is not None:
+            statement = statement.where(as2_messages.c.recorded_at >= since)
         for column, value in (("direction", direction), ("partner", partner), ("state", state)):
             if value is not None:
                 statement = statement.where(as2_messages.c[column] == str(value))

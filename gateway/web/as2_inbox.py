@@ -106,7 +106,7 @@ class As2Inbox(ServerFactory, service.Service):
             self.bind()
         for pool in self._pools:
             pool.start()
-        log.info("as2.listening", port=self.port, tls=self._reception is not None)
+        log.info("as2.listening", port=self.port, transport="tls" if self._reception else "plain")
 
     def stopService(self) -> "Deferred[Any]":
         """Takes no new connection, finishes what is in hand, then hangs up."""
@@ -164,7 +164,7 @@ class As2Inbox(ServerFactory, service.Service):
         self._perhaps_stopped()
 
     def turned_away(self, why: TurnedAway, address: str) -> None:
-        log.info("as2.turned_away", reason=why.kind, status=why.code, partner=why.partner, address=address)
+        log.info("as2.turned_away", kind=why.kind, status=str(why.code), partner=why.partner, address=address)
         self.spooling(self.door.turned_away, why, address)
 
     def log(self, request: object) -> None:

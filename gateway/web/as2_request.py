@@ -11,6 +11,8 @@ from twisted.web.http_headers import Headers
 
 from gateway import logs
 from gateway.flow.as2_door import Admitted, Answer, Door, Head, TurnedAway
+from gateway.transport.as2.building import FEATURES, VERSION
+from gateway.transport.as2.restart import FEATURE
 from gateway.transport.spool import Spool
 from gateway.web.as2_channel import As2Channel
 from gateway.web.as2_partials import Key, Partials, Range
@@ -19,7 +21,7 @@ from gateway.web.as2_tls import fingerprint
 
 log = logs.get()
 
-ANNOUNCED = (("AS2-Version", "1.2"), ("EDIINT-Features", "multiple-attachments, AS2-Reliability"))
+ANNOUNCED = (("AS2-Version", VERSION), ("EDIINT-Features", f"{FEATURES}, {FEATURE}"))
 METHODS = "POST, GET, HEAD"
 RETRY_S = 60
 _BUSY = Answer(code=503, headers=(("Retry-After", str(RETRY_S)),), body=b"Please send it again later\n")
@@ -230,11 +232,12 @@ class As2Request(http.Request):
 
     def _answer(self, answer: Answer) -> None:
         if self._disconnected:
-            log.info("as2.answer_lost", status=answer.code)  # It is committed; the sender comes again and gets it.
+            log.info("as2.answer_lost", status=str(answer.code))  # It is committed; the sender comes again and gets it.
             return
         self.setResponseCode(answer.code)
         named = {name.lower() for name, _ in answer.headers}
-        for name, value in (*ANNOUNCED, *answer.headers):
+        announced = (each for each in ANNOUNCED if each[0].lower() not in named)
+        for name, value in (*announced, *answer.headers):
             self.responseHeaders.addRawHeader(name, value)
         self.setHeader("Date", http.datetimeToString())
         if "content-length" not in named:
