@@ -48,7 +48,7 @@ class Outgoing:
     headers: Pairs
     mic: Mic | None = None
     _body: Content = field(repr=False)
-    _hashed: Content | None = field(default=None, repr=False)
+    _covered: Content | None = field(default=None, repr=False)
 
     @property
     def length(self) -> int:
@@ -59,8 +59,8 @@ class Outgoing:
 
     def mic_as(self, algorithm: str) -> Mic:
         """The MIC under another algorithm, for a receipt that gives back another one than was asked for."""
-        assert self._hashed is not None, "a receipt has no MIC of its own"
-        return Mic.of(digests_of(self._hashed.chunks(), [algorithm])[algorithm], algorithm)
+        assert self._covered is not None, "a receipt has no MIC of its own"
+        return Mic.of(digests_of(self._covered.chunks(), [algorithm])[algorithm], algorithm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +83,22 @@ def build(parts: Sequence[Part], *, message_id: str, terms: Terms, at: datetime,
     """
     assert parts, "a message carries a document"
     made = _documents(parts, message_id, terms)
-    # RFC 4130, 7.3.1; RFC 5402, 4: without the headers only where they go by HTTP.
-    hashed = made.whole if terms.sign or terms.encrypt or terms.compress else made.body
+    # What the MIC covers, RFC 4130, 7.3.1 and RFC 5402, 4: no headers only where they go by HTTP.
+    covered = made.whole if terms.encrypt or terms.compress else made.body
     if terms.compress == "before" or (terms.compress and not terms.sign):
         made = _compressed(made, spool)
+    covered = made.whole if terms.sign else covered
     algorithm = terms.sign or "sha256"
+    digest = digests_of(covered.chunks(), [algorithm])[algorithm]
     if terms.sign:
-        hashed = made.whole
-        digest = digests_of(hashed.chunks(), [algorithm])[algorithm]
         made = signed(made, digest, algorithm, mark=message_id, terms=terms, at=at)
         if terms.compress == "after":
             made = _compressed(made, spool)
-    else:
-        digest = digests_of(hashed.chunks(), [algorithm])[algorithm]
     if terms.encrypt:
         made = _encrypted(made, terms.recipient(at), terms)
     headers = envelope_headers(message_id, terms, at)
     headers += [("Subject", terms.subject), *receipt_headers(terms, algorithm), *made.headers]
-    return Outgoing(headers=headers, mic=Mic.of(digest, algorithm), _body=made.body, _hashed=hashed)
+    return Outgoing(headers=headers, mic=Mic.of(digest, algorithm), _body=made.body, _covered=covered)
 
 
 def envelope_headers(message_id: str, terms: Terms, at: datetime) -> Pairs:

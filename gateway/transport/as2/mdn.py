@@ -47,8 +47,10 @@ def build_mdn(
     serves as the answer itself and as a request of its own to ``wanted.url``. Raises GatewayError where it is to be
     signed and there is no certificate to use now.
     """
-    said = Made([("Content-Type", "text/plain; charset=utf-8"), ("Content-Transfer-Encoding", "8bit")], Text(b""))
-    said = Made(said.headers, Text(_sentences(wanted, disposition, at, why).encode()))
+    said = Made(
+        [("Content-Type", "text/plain; charset=utf-8"), ("Content-Transfer-Encoding", "8bit")],
+        Text(_sentences(wanted, disposition, at, why).encode()),
+    )
     machine = Made(
         [("Content-Type", "message/disposition-notification"), ("Content-Transfer-Encoding", "7bit")],
         Text(_fields(wanted, disposition, mic)),
