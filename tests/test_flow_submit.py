@@ -1,5 +1,6 @@
 """Submit: what is wrong is held with its reason, the rest goes out once; all of it commits together or not at all."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from gateway.domain.remittance import ProviderAdjustment
 from gateway.flow import submit as submitting
 from gateway.flow import wire, worker
 from gateway.flow.submit_claim import ClaimDesk
+from gateway.settings import Settings
 from gateway.store import Store
 from gateway.store.books import Books
 from gateway.store.control_numbers import ControlNumbers
@@ -501,3 +503,53 @@ def test_what_goes_out_is_known_by_every_number_it_carries(stage: Stage) -> None
     assert numbers["6r"] == [each.at(2) for each in _segments(content) if each.tag == "REF" and each.at(1) == "6R"]
     whole: Claim = claim.claim
     assert whole.authorization == "CERT0001"
+
+
+# Names of files.
+
+
+def _named(stage: Stage, template: str) -> None:
+    """Another template for the partner."""
+    conf, partner = stage.folder / "conf" / "gateway.toml", stage.folder / "trading_partners" / "simulated.toml"
+    partner.write_text(re.sub(r"(?m)^name_template *=.*$", f'name_template = "{template}"', partner.read_text()))
+    stage.house.settings = Settings.load(conf)
+
+
+@on_sqlite
+def test_an_interchange_holds_records_of_one_clinic_where_its_file_is_named_after_it(stage: Stage) -> None:
+    _named(stage, "{clinic}_{type}_{usage}_{date}{time}_{isa13}.837.PGP")
+    clinics = ["downtown", "lakeside", "lakeside", "downtown", "lakeside"]
+    stage.submit(*(request_json(number, clinic=clinic) for number, clinic in enumerate(clinics, 1)))
+    stage.work()
+    sent = {each.name: each for each in stage.documents(direction="out")}
+    assert [name.split("_")[0] for name in sorted(sent)] == ["downtown", "lakeside"]
+    assert {each.about["sets"] for each in sent.values()} == {2, 3}
+    for name, document in sent.items():
+        clinic, kind, usage, _, isa13 = name.split("_")
+        assert (kind, usage, isa13) == ("278", "T", f"{document.about['isa13']}.837.PGP")
+        with stage.reading() as tx:
+            assert tx.documents.clinics(document.id) == [("northside", clinic)]
+        assert (stage.outbox / name).exists()
+
+
+@on_sqlite
+def test_records_of_all_clinics_share_an_interchange_where_its_file_is_not(stage: Stage) -> None:
+    _named(stage, "{type}{isa13}")
+    stage.submit(request_json(1), request_json(2, clinic="lakeside"))
+    stage.work()
+    (sent,) = stage.documents(direction="out")
+    assert sent.about["sets"] == 2
+
+
+@on_sqlite
+def test_an_acknowledgment_is_of_no_clinic(store: Store, clock: Clock, tmp_path: Path) -> None:
+    stage = on_stage(store, clock, tmp_path, acknowledge='ta1 = "always"')
+    _named(stage, "{organisation}-{clinic}-{type}-{isa13}")
+    stage.submit(request_json())
+    stage.work()
+    stage.arrive(stage.decided(review=A1))
+    stage.work()
+    assert sorted(each.name.rsplit("-", 1)[0] for each in stage.documents(direction="out")) == [
+        "all-all-TA1",
+        "northside-downtown-278",
+    ]

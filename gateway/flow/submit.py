@@ -19,6 +19,7 @@ from gateway.flow.submit_claim import ClaimDesk
 from gateway.flow.submit_request import RequestDesk
 from gateway.flow.wire import Built, Transaction, assemble, build, name_set
 from gateway.settings import Partner
+from gateway.settings.names import by_clinic
 from gateway.store import Job, StoredAuthorization, StoredClaim
 from gateway.store import Transaction as StoreTransaction
 
@@ -100,16 +101,27 @@ def submit(house: House, job: Job) -> None:
     limit = house.settings.work.batch_max
     at = house.clock().replace(tzinfo=None)
     with house.reading() as tx:
-        stored = desk.waiting(tx, partner.name, limit)
+        waiting = desk.waiting(tx, partner.name, limit)
+        stored = _of_one_file(partner, waiting)
         plans = [_plan(house, tx, desk, each) for each in stored]
     prepared = [_prepare(house, desk, partner, each, plan, at) for each, plan in zip(stored, plans, strict=True)]
     with house.store.transaction(house.everything()) as tx:
         document, changed = _write(house, tx, desk, partner, prepared, at)
-        if changed or len(stored) == limit:
+        if changed or len(waiting) == limit or len(stored) < len(waiting):
             enqueue(tx, partner.name, desk.transaction.set_type, job.id)
         tx.jobs.finish(job)
     written = sum(each.state is State.WRITTEN for each in prepared)
     log.info("submit.done", partner=partner.name, document=document or "", written=written, read=len(stored))
+
+
+def _of_one_file(
+    partner: Partner, waiting: Sequence[StoredAuthorization | StoredClaim]
+) -> Sequence[StoredAuthorization | StoredClaim]:
+    """Those that may travel in one interchange: of one clinic, where the file's name tells of one."""
+    if not waiting or not by_clinic(partner.name_template):
+        return waiting
+    first = waiting[0]
+    return [each for each in waiting if (each.organisation, each.clinic) == (first.organisation, first.clinic)]
 
 
 def _plan(house: House, tx: StoreTransaction, desk: Desk, stored: Any) -> Any:
@@ -173,7 +185,12 @@ def _write(
     sets = [each.built for each in ready if each.built is not None]
     content = assemble(desk.transaction, sets, partner, isa13=isa13, gs06=gs06, at=at)
     kind = desk.transaction.set_type
-    document = outbox.queue(house, tx, partner, content, kind=kind, isa13=isa13, gs06=gs06, at=at, sets=len(sets))
+    owner = None
+    if by_clinic(partner.name_template):
+        owner = {"organisation": ready[0].stored.organisation, "clinic": ready[0].stored.clinic}
+    document = outbox.queue(
+        house, tx, partner, content, kind=kind, isa13=isa13, gs06=gs06, at=at, owner=owner, sets=len(sets)
+    )
     for number, each in enumerate(ready, 1):
         subject = each.stored.id
         st02 = name_set(number)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.settings import names
+from gateway.settings.names import NAME_LENGTH_MAX
 from gateway.settings.places import Path
 
 Document = Mapping[str, Any]
@@ -57,6 +59,28 @@ def partner_mistakes(file: str, document: Document) -> Iterator[Mistake]:
             fix = "Choose other delimiters, or ask the partner for another id"
             yield Mistake(file, ("envelope", name), "the id contains one of the delimiters", fix)
     yield from _transport_mistakes(file, table(document, "transport"))
+
+
+def name_mistakes(file: str, document: Document, gateway: Document) -> Iterator[Mistake]:
+    """A name template whose names can get too long for the partner, or look like an upload that isn't finished."""
+    template, limit = document.get("name_template", "{type}_{isa13}.edi"), document.get("name_max", NAME_LENGTH_MAX)
+    if not isinstance(template, str) or not isinstance(limit, int) or names.fault(template)[0]:
+        return
+    organisations = [each for _, each in tables(gateway, "organisations")]
+    ids = {
+        "organisation": [each.get("id") for each in organisations],
+        "clinic": [clinic.get("id") for each in organisations for _, clinic in tables(each, "clinics")],
+    }
+    shown = names.longest(
+        template, {key: max((str(each) for each in found), key=len, default=names.ALL) for key, found in ids.items()}
+    )
+    if len(shown) > limit:
+        what = f"a name can get {len(shown)} characters long ({shown}), and name_max is {limit}"
+        yield Mistake(file, ("name_template",), what, "Shorten the template, or ask the partner for longer names")
+    suffix = table(document, "transport").get("temporary_suffix", ".part")
+    if isinstance(suffix, str) and suffix and template.endswith(suffix):
+        fix = "End it otherwise, or choose another temporary_suffix"
+        yield Mistake(file, ("name_template",), "files would look like uploads that aren't finished", fix)
 
 
 def served_twice(partners: Mapping[str, Document]) -> Iterator[Mistake]:

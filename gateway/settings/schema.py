@@ -4,13 +4,12 @@ Says nothing of other files; what must agree between places is in ``agreement``.
 only names their keys.
 """
 
-import re
-import string
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from gateway.errors import Severity
+from gateway.settings import names
 from gateway.settings.as2 import As2, As2Transport
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
 from gateway.settings.parts import (
@@ -34,27 +33,11 @@ Transaction = Literal["278", "837"]
 Stage = Literal["test", "live"]
 UnitName = Literal["visit", "unit", "minute", "day"]
 
-_TEMPLATE_NAMES = {"isa13", "date", "type"}
-NAME_LENGTH_MAX = 100
-
 
 def _template(value: str) -> str:
-    try:
-        names = {name for _, name, _, _ in string.Formatter().parse(value) if name is not None}
-        shown = value.format(isa13="000000001", date="20260101", type="837")
-    except (ValueError, KeyError, IndexError, AttributeError):
-        names, shown = {"?"}, ""
-    if not names <= _TEMPLATE_NAMES:
-        raise mistake(
-            "this is no name template", f"Use only {', '.join(f'{{{name}}}' for name in sorted(_TEMPLATE_NAMES))}"
-        )
-    if "isa13" not in names:
-        raise mistake("two files could get the same name", "Put {isa13} into the template")
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", shown) or len(shown) > NAME_LENGTH_MAX:
-        raise mistake(
-            f"a file name has letters, digits, . _ - only and {NAME_LENGTH_MAX} characters at most",
-            "Shorten or mend it",
-        )
+    what, fix = names.fault(value)
+    if what:
+        raise mistake(what, fix)
     return value
 
 
@@ -232,6 +215,7 @@ class Partner(Section):
     stage: Stage
     trace_assigner: Annotated[str, Field(pattern=r"^[0-9A-Z]{10}$")]
     name_template: Annotated[str, AfterValidator(_template)] = "{type}_{isa13}.edi"
+    name_max: Annotated[int, Field(strict=True, ge=9, le=200)] = names.NAME_LENGTH_MAX
     envelope: Envelope
     submitter: Party
     receiver: Party

@@ -185,6 +185,7 @@ class _Loading:
             if partner:
                 partners[partner.name] = partner
             self._tell(agreement.partner_mistakes(name, each))
+            self._tell(agreement.name_mistakes(name, each, document))
             self._tell(as2_agreement.partner_mistakes(name, each, document if readable else None))
         self._tell(agreement.served_twice(whole))
         self._tell(as2_agreement.named_twice(whole))
