@@ -155,8 +155,11 @@ class Process:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         parts = [f"{name}:{base64.b64encode(_bytes(value)).decode()}" for name, value in fields.items()]
-        self._process.stdin.write("\t".join([verb, *parts]).encode() + b"\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write("\t".join([verb, *parts]).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise PeerFailed("it ended") from error
         word, found = "", [""]
         while word not in ("ok", "error"):  # Node tells of the option on its standard output first.
             line = self._process.stdout.readline()

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from as2_peers import Peer, bouncy_castle, libas2, require
+from as2_peers import Peer, Wish, bouncy_castle, libas2, require
 from openssl_peer import OpenSsl
 
 STARTS: dict[str, Callable[[Path], Peer]] = {"BouncyCastle": bouncy_castle, "OpenSSL": OpenSsl, "libas2": libas2}
@@ -28,3 +29,8 @@ def running(keys: Path) -> Iterator[Running]:
     """They end with the context."""
     with ExitStack() as closes:
         yield Running(keys, closes)
+
+
+def between(wish: Wish, sender: str, reader: str) -> Wish:
+    """The same message, sent by one party to the other; an elliptic key stays one."""
+    return replace(wish, me=sender + wish.me.removeprefix("them"), you=reader)

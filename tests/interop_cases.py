@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from as2_peers import Wish
+from as2_running import between
 
 PAYLOADS = {
     "LF": b"ISA*00*~\nIEA*1*1~\n",
@@ -18,7 +19,7 @@ PAYLOADS = {
     "none": b"ISA*00*~IEA*1*1~",
     "bytes": bytes(range(256)) + b"\r\n\n\r.\r\n--\r\n" + bytes(range(255, -1, -1)),
     "empty": b"",
-    "large": random.Random(4130).randbytes(3 * 1024 * 1024),
+    "large": random.Random(4130).randbytes(5 * 256 * 1024 + 7),
 }
 SMALL = tuple(PAYLOADS)[:-1]
 ENCODINGS = ("binary", "8bit", "7bit", "base64", "quoted-printable", "")
@@ -76,7 +77,7 @@ def cases(peer: str) -> Iterator[Case]:
         sender, reader = ("us", "them") if we_build else ("them", "us")
         wishes = _libas2(we_build) if peer == "libas2" else _all(peer, we_build)
         for protection, wish, payload in dict.fromkeys(wishes):
-            parties = replace(wish, me=sender + wish.me.removeprefix("them"), you=reader)
+            parties = between(wish, sender, reader)
             yield Case(peer=peer, we_build=we_build, protection=protection, wish=parties, payload=payload)
 
 

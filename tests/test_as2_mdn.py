@@ -330,6 +330,10 @@ def test_a_receipt_is_signed_with_the_algorithm_that_the_sender_asked_for() -> N
         ("manual-action/MDN-sent-manually; failed/Failure: unsupported format", "failed", "failure",
          "unsupported format", False),
         ("automatic-action/MDN-sent-automatically; processed/error", "processed", "error", "", False),
+        ("a/b; processed/error: Decryption-failed, no key fits", "processed", "error", "decryption-failed", False),
+        ("a/b; processed/error: no claim of DOE, JANE", "processed", "error", "other", False),
+        ("a/b; jane/doe", "other", "other", "", False),
+        ("a/b; processed/jane: doe", "processed", "other", "other", False),
         ("automatic-action/MDN-sent-automatically; deleted", "deleted", "", "", False),
         ("processed", "processed", "", "", True),
     ],
@@ -340,6 +344,7 @@ def test_dispositions_are_read_as_they_are_written_in_the_field(
     read = Disposition.read(text)
     assert read == Disposition(kind, level, modifier)
     assert read.good is good
+    assert "jane" not in str(read).lower()
 
 
 def test_a_receipt_never_repeats_what_is_in_a_message() -> None:

@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 from as2_far import PAYLOAD, Cast, Far
-from as2_partner import Keys, Receiver
+from as2_partner import Came, Keys, Receiver, Reply, post
 
 from gateway.errors import PartnerRefused, PartnerUnreachable
 from gateway.simulator.as2.faults import Faults
 from gateway.transport.as2 import As2Settings, As2Transport
-from gateway.transport.as2.mdn import read_mdn
+from gateway.transport.as2.disposition import DECRYPTION_FAILED, PROCESSED, Disposition
+from gateway.transport.as2.mdn import build_mdn, read_mdn
+from gateway.transport.as2.message import open_message
 from gateway.transport.as2.terms import Terms
 from gateway.transport.base import Outcome, Proof, Sent
 from gateway.transport.cms import Certificate, Identity
 from gateway.transport.spool import Spool
 
+PAYLOADS = [b"ISA*00*" + ending for ending in (b"", b"\n", b"\r", b"\r\n")]
 REFERENCE = "do_NzUkywi8N8jmgVC9V1CLpQ"
 
 
@@ -59,11 +62,21 @@ class Both:
     def terms(self, **changes: Any) -> Terms:
         return terms_of(self.far.partner, self.far.certificate, **changes)
 
-    def send(self, payload: bytes = PAYLOAD, **changes: Any) -> Outcome:
+    def send(self, payload: bytes = PAYLOAD, *, reference: str = REFERENCE, **changes: Any) -> Outcome:
         url = f"http://127.0.0.1:{self.far.port}/as2"
         settings = As2Settings(terms=self.terms(**changes), url=url, timeout_s=20)
         with As2Transport(settings, now=lambda: datetime.now(UTC)) as transport:
-            return transport.send("278_1.edi", BytesIO(payload), len(payload), reference=REFERENCE)
+            return transport.send("278_1.edi", BytesIO(payload), len(payload), reference=reference)
+
+    def publishes(self, *payloads: bytes) -> None:
+        """The simulator sends files."""
+        assert self.far.office.sender is not None
+        for number, payload in enumerate(payloads):
+            (self.far.bench.mailroom.outbound / f"999_{number:06}.x12").write_bytes(payload)
+            assert self.far.office.sender.send_due() == 1
+
+    def did(self) -> list[str]:
+        return [each["did"] for each in self.far.deeds()]
 
 
 @pytest.fixture
@@ -89,14 +102,14 @@ def both(cast: Cast, tmp_path: Path) -> Iterator[Both]:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("ending", [b"", b"\n", b"\r", b"\r\n"])
-def test_the_simulator_takes_what_we_send_byte_for_byte(both: Both, changes: dict[str, Any], ending: bytes) -> None:
+def test_the_simulator_takes_what_we_send_byte_for_byte(both: Both, changes: dict[str, Any]) -> None:
     both.simulator(require_signature=False, require_encryption=False)
-    outcome = both.send(b"ISA*00*" + ending, **changes)
-    assert (outcome.state, outcome.reason) == (Sent.DELIVERED, "")
-    assert outcome.receipt is not None
-    assert outcome.receipt.state is Proof.RECEIVED
-    assert both.far.inbound() == [b"ISA*00*" + ending]
+    for number, payload in enumerate(PAYLOADS):
+        outcome = both.send(payload, reference=f"do_{number}", **changes)
+        assert (outcome.state, outcome.reason) == (Sent.DELIVERED, "")
+        assert outcome.receipt is not None
+        assert outcome.receipt.state is Proof.RECEIVED
+    assert both.far.inbound() == PAYLOADS
 
 
 def test_what_the_simulator_must_not_take_is_refused_in_words(both: Both) -> None:
@@ -168,3 +181,76 @@ def test_an_asynchronous_receipt_is_one_that_we_believe(both: Both) -> None:
         read = read_mdn(list(came.headers.items()), spool, terms=both.terms(), at=datetime.now(UTC))
     assert read.disposition.short == "processed"
     assert read.answers(f"<{REFERENCE}@therapy-gateway>")
+
+
+# What the simulator sends.
+
+
+def our_reply(both: Both, came: Came, disposition: Disposition = PROCESSED) -> tuple[list[bytes], Reply]:
+    """What we take out of a message of the simulator, and the receipt that we give."""
+    now = datetime.now(UTC)
+    terms = both.terms(require_signature=False, require_encryption=False)
+    with Spool() as spool:
+        spool.write(came.body)
+        opened = open_message(list(came.headers.items()), spool, terms=terms, spool=Spool, at=now)
+        payloads = [part.open().read() for part in opened.parts]
+    wanted = opened.mdn_wanted
+    assert wanted is not None
+    made = build_mdn(wanted, disposition, opened.mic, terms=terms, at=now, message_id="<mdn-1@therapy-gateway>")
+    return payloads, (200, dict(made.headers), b"".join(made.chunks()))
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"sign": "sha512", "encrypt": "aes128-cbc"},
+        {"sign": ""},
+        {"encrypt": ""},
+        {"sign": "", "encrypt": "", "compress": "before"},
+        {"compress": "before"},
+        {"compress": "after"},
+        {"mdn_signed": False},
+    ],
+    ids=str,
+)
+def test_we_take_what_the_simulator_sends_and_it_believes_our_receipt(
+    both: Both, receiver: Receiver, terms: dict[str, Any]
+) -> None:
+    both.simulator(url=receiver.url, **terms)
+    taken: list[bytes] = []
+
+    def reply() -> Reply:
+        payloads, answer = our_reply(both, receiver.came[-1])
+        taken.extend(payloads)
+        return answer
+
+    receiver.replies = [reply]
+    both.publishes(*PAYLOADS)
+    assert taken == PAYLOADS
+    assert both.did() == ["as2_sent", "as2_receipted"] * len(PAYLOADS)
+
+
+def test_the_simulator_reads_our_refusal(both: Both, receiver: Receiver) -> None:
+    both.simulator(url=receiver.url)
+    receiver.replies = [lambda: our_reply(both, receiver.came[-1], DECRYPTION_FAILED)[1]]
+    both.publishes(PAYLOAD)
+    assert both.did() == ["as2_sent", "as2_turned_down"]
+
+
+def test_the_simulator_believes_a_receipt_of_ours_that_is_posted_later(both: Both, receiver: Receiver) -> None:
+    both.simulator(url=receiver.url, mdn="async")
+    receiver.replies = [lambda: (200, {}, b"")]
+    both.publishes(PAYLOAD)
+    (came,) = receiver.came
+    payloads, (_, headers, body) = our_reply(both, came)
+    assert payloads == [PAYLOAD]
+    assert post(both.far.port, headers, body).status == 200
+    assert both.did() == ["as2_sent", "as2_receipted"]

@@ -17,9 +17,22 @@ if TYPE_CHECKING:
     from gateway.transport.as2.wanted import MdnWanted
 
 MODE = "automatic-action/MDN-sent-automatically"
-_READ = re.compile(
-    r"(?:[a-z-]+\s*/\s*[a-z-]+\s*;\s*)?(?P<kind>[a-z-]+)(?:\s*/\s*(?P<level>[a-z-]+)(?:\s*:(?P<modifier>.*))?)?",
+_READ = re.compile(  # libas2 writes = in place of the colon.
+    r"(?:[a-z-]+\s*/\s*[a-z-]+\s*;\s*)?(?P<kind>[a-z-]+)(?:\s*/\s*(?P<level>[a-z-]+)(?:\s*[:=](?P<modifier>.*))?)?",
     re.IGNORECASE | re.DOTALL,
+)
+
+
+OTHER = "other"
+"""What stands for a word that no RFC has: a partner's own words can be a patient's, and end up in logs."""
+
+_KINDS = frozenset(("processed", "failed", "displayed", "dispatched", "deleted", "denied"))  # RFC 8098, 3.2.6; RFC 3798
+_LEVELS = frozenset(("error", "failure", "warning"))
+_MODIFIERS = (
+    *("authentication-failed", "decompression-failed", "decryption-failed", "duplicate-document", "duplicate-filename"),
+    *("illegal-filename", "insufficient-message-security", "integrity-check-failed", "invalid-message-id"),
+    *("sender-equals-receiver", "unexpected-processing-error", "unknown-trading-partner"),
+    *("unknown-trading-relationship", "unsupported format", "unsupported MIC-algorithms"),
 )
 
 
@@ -47,11 +60,19 @@ class Disposition:
 
     @classmethod
     def read(cls, text: str) -> Disposition | None:
-        """The value of a ``Disposition`` field in any spelling that is seen in the field; None where it is none."""
+        """The value of a ``Disposition`` field in any spelling that is seen in the field; None where it is none.
+
+        What is not in the words of an RFC becomes OTHER.
+        """
         found = _READ.fullmatch(text.strip())
         if not found:
             return None
-        return cls(found["kind"].lower(), (found["level"] or "").lower(), (found["modifier"] or "").strip())
+        kind, level = found["kind"].lower(), (found["level"] or "").lower()
+        said = " ".join((found["modifier"] or "").lower().split())
+        known = next((each for each in _MODIFIERS if said.startswith(each.lower())), OTHER)
+        return cls(
+            kind if kind in _KINDS else OTHER, level if level in _LEVELS | {""} else OTHER, known if said else ""
+        )
 
 
 PROCESSED = Disposition("processed")
