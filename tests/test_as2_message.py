@@ -2,11 +2,13 @@
 
 import hashlib
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
-from as2_stage import X12, agreed, built, document, sent
+from as2_stage import X12, agreed, arrived, built, document, sent
 from cms_keys import made
 
+from gateway.errors import GatewayError
 from gateway.transport.as2.message import Mic
 from gateway.transport.as2.transfer import fits
 
@@ -107,3 +109,22 @@ def test_the_same_message_has_the_same_mic_for_ever() -> None:
     assert one.mic_as("sha512") == again.mic_as("sha512")
     assert one.mic_as("sha256") == one.mic
     assert b"".join(one.chunks()) != b"".join(one.chunks())  # Another content key each time.
+
+
+@pytest.mark.parametrize("said", [len(X12) - 1, len(X12) + 1])
+@pytest.mark.parametrize("terms", [{}, {"sign": ""}, {"sign": "", "encrypt": ""}, {"compress": "before"}])
+def test_a_document_that_is_not_as_long_as_was_said_is_never_sent(said: int, terms: dict[str, str]) -> None:
+    with pytest.raises(GatewayError, match=f"has {len(X12)} bytes and not {said}"):
+        built([replace(document(X12), size=said)], agreed(**terms))
+
+
+def test_a_message_is_signed_when_it_is_built_and_encrypted_when_it_is_sent() -> None:
+    """A second try under the same id goes out under other keys, and is the same to whoever opens it."""
+    terms = agreed(sign="sha512", pss=True, compress="after", encrypt="aes256-gcm")
+    message = built(X12, terms)
+    first, second = (b"".join(message.chunks()) for _ in range(2))
+    assert first != second
+    assert len(first) == len(second) == message.length
+    for body in (first, second):
+        opened = arrived(message.headers, body, terms)
+        assert (opened.parts[0].open().read(), opened.signed_with, opened.cipher) == (X12, "sha512", "aes256-gcm")

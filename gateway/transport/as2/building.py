@@ -123,6 +123,7 @@ def receipt_headers(terms: Terms, algorithm: str) -> Pairs:
         options = "signed-receipt-protocol=optional, pkcs7-signature; signed-receipt-micalg=optional, "
         headers.append(("Disposition-Notification-Options", options + SPELLINGS[algorithm]))
     if terms.mdn == "async":
+        assert terms.mdn_url, "settings name where receipts are to go"
         headers.append(("Receipt-Delivery-Option", terms.mdn_url))
     return headers
 

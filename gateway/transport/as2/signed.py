@@ -1,7 +1,8 @@
 """Signatures over MIME parts, which some products make over other line ends than they send. RFC 1847; RFC 8551, 3.1.
 
 The bytes as they came are tried first, then with a line break added or taken away at their end, then with all line
-breaks as CRLF. Content is hashed once where the first one is right. What is handed on is never changed.
+breaks as CRLF. Content is hashed once where the first one is right. What is handed on is never changed: a signature
+that is over another form covers all of it but how its lines end.
 """
 
 import hashlib
