@@ -61,7 +61,7 @@ class Ours:
             "compress": wish.compress,
             "transfer_encoding": wish.encoding,
         }
-        terms = self._terms(wish.me, wish.you, **wanted)
+        terms = self.terms(wish.me, wish.you, **wanted)
         built = self._sent = build(parts, message_id=MESSAGE_ID, terms=terms, at=self._at, spool=Spool)
         assert built.mic is not None
         return Built(_lines(built), built.mic.digest, built.mic.algorithm)
@@ -72,7 +72,7 @@ class Ours:
 
     def open_several(self, entity: bytes, *, me: str, you: str) -> list[Opened]:
         """Each document of a message."""
-        terms = self._terms(me, you)
+        terms = self.terms(me, you)
         headers, body = _request(entity, you, me)
         try:
             opened = open_message(headers, body, terms=terms, spool=Spool, at=self._at)
@@ -103,12 +103,12 @@ class Ours:
             algorithms=(receipt.signed,),
         )
         mic = Mic(receipt.mic, receipt.mic_algorithm) if receipt.mic else None
-        terms = self._terms(me, you, pss=receipt.pss)
+        terms = self.terms(me, you, pss=receipt.pss)
         return _lines(build_mdn(wanted, disposition, mic, terms=terms, at=self._at, message_id="<mdn@us.example>"))
 
     def read_mdn(self, entity: bytes, *, me: str, you: str) -> Receipt:
         """Beside what it says: PeerFailed where it does not prove that what was built last arrived."""
-        terms = self._terms(me, you, mdn_signed=False)
+        terms = self.terms(me, you, mdn_signed=False)
         headers, body = _request(entity, you, me)
         try:
             mdn = read_mdn(headers, body, terms=terms, at=self._at)
@@ -129,7 +129,8 @@ class Ours:
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _terms(self, me: str, you: str, **wanted: Any) -> Terms:
+    def terms(self, me: str, you: str, **wanted: Any) -> Terms:
+        """What one party and another agreed on, seen from ``me``: anything goes."""
         certificate = self._loaded(you).certificate
         return Terms(
             partner="peer",
