@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,10 +79,23 @@ def drop_load(stage: Stage, cases: list[Scene], files: int) -> list[Path]:
     return waiting
 
 
-def play(stage: Stage, cases: list[Scene], *, kills: int, seed: int, files: int = 10) -> Ending:
-    """Starts both sides, drops the load bit by bit, kills the gateway at random moments, and waits for the end."""
+def play(
+    stage: Stage,
+    cases: list[Scene],
+    *,
+    kills: int,
+    seed: int,
+    files: int = 10,
+    through: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda payer: payer,
+    settle_s: float = SETTLE_S,
+    **work: Any,
+) -> Ending:
+    """Starts both sides, drops the load bit by bit, kills the gateway at random moments, and waits for the end.
+
+    ``through`` turns what the payer says of itself into what the gateway is told; ``work`` is more of its settings.
+    """
     rng = random.Random(seed)
-    stage.configure(stage.start_payer(), lease_s=15)
+    stage.configure(through(stage.start_payer()), **{"lease_s": 15, **work})
     stage.upgrade()
     waiting = drop_load(stage, cases, files)
     stage.start_gateway()
@@ -95,7 +109,7 @@ def play(stage: Stage, cases: list[Scene], *, kills: int, seed: int, files: int 
         _drop(path)
     house = open_house(Settings.load(stage.config), actor="test")
     try:
-        return _ended(house, len(cases), kills)
+        return _ended(house, len(cases), kills, settle_s)
     finally:
         house.store.dispose()
 
@@ -104,8 +118,8 @@ def _drop(path: Path) -> None:
     path.rename(path.with_suffix(""))
 
 
-def _ended(house: House, count: int, kills: int) -> Ending:
-    until = time.monotonic() + SETTLE_S
+def _ended(house: House, count: int, kills: int, settle_s: float) -> Ending:
+    until = time.monotonic() + settle_s
     before: Any = None
     quiet = 0
     while time.monotonic() < until:

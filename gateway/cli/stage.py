@@ -49,7 +49,7 @@ class Stage:
         self._over = over
         self._as2 = dict(as2 or {})
         self._as2_terms = dict(as2_terms or {})
-        self._port = 0  # Where the gateway listens for AS2; the payer is told before it does.
+        self.as2_port = 0  # Where the gateway listens; the payer is told before it does.
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def start_payer(self) -> Mapping[str, Any]:
@@ -93,7 +93,7 @@ class Stage:
             (keys / "us.key").touch(0o600)
             (keys / "us.key").write_text(key)
             with socket.create_server(("127.0.0.1", 0)) as free:
-                self._port = int(free.getsockname()[1])
+                self.as2_port = int(free.getsockname()[1])
             faults = self._as2.pop("faults", {})
             table = {"name": THEM, "partner": US, "partner_certificates": [str(keys / "us.pem")], "url": self._url}
             text = f"[as2]\n{_toml({**table, **self._as2})}\n[as2.faults]\n{_toml(faults)}"
@@ -102,7 +102,7 @@ class Stage:
 
     @property
     def _url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/as2"
+        return f"http://127.0.0.1:{self.as2_port}/as2"
 
     def configure(self, payer: Mapping[str, Any], *, poll_every_s: float = 0.3, **work: Any) -> Path:
         """Writes the configuration: the shipped organisations and partner, behind the payer's real server."""
@@ -142,7 +142,7 @@ class Stage:
     def _as2_tables(self) -> str:
         own = {"name": US}
         keys = {"certificate": "file:keys/us.pem", "key": "file:keys/us.key"}
-        listening = {"listen": "127.0.0.1", "port": self._port, "url": self._url}
+        listening = {"listen": "127.0.0.1", "port": self.as2_port, "url": self._url}
         return f"[as2]\n{_toml(listening)}\n[[as2.identities]]\n{_toml(own)}\n[[as2.identities.keys]]\n{_toml(keys)}\n"
 
     def _transport(self, payer: Mapping[str, Any]) -> dict[str, Any]:
