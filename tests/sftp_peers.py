@@ -120,6 +120,8 @@ class Faults:
     full_after: int | None = None  # bytes of a file that there is room for
     keep_at_most: int | None = None  # the same, but it says that all is well
     forbidden: set[str] = field(default_factory=set)  # names that may not be opened, removed or renamed to
+    blind: bool = False  # a drop box: nothing there may be listed, looked at or read
+    without_removal: bool = False
     also_listed: list[bytes] = field(default_factory=list)
     read_at_most: int = 1 << 20  # bytes in one answer
     drop_at: int | None = None  # the connection ends where a read begins here or later
@@ -296,6 +298,8 @@ class _Folder(paramiko.SFTPServerInterface):
         return wire.SFTP_OK
 
     def list_folder(self, path: str) -> list[paramiko.SFTPAttributes] | int:
+        if self._peer.faults.blind and "outbox" in path:
+            return wire.SFTP_PERMISSION_DENIED
         make = paramiko.SFTPAttributes.from_stat
         try:
             with os.scandir(self._path(path)) as found:
@@ -311,6 +315,8 @@ class _Folder(paramiko.SFTPServerInterface):
         return entries
 
     def stat(self, path: str) -> paramiko.SFTPAttributes | int:
+        if self._peer.faults.blind and "outbox" in path:
+            return wire.SFTP_PERMISSION_DENIED
         try:
             return paramiko.SFTPAttributes.from_stat(self._path(path).stat())
         except OSError as error:
@@ -322,6 +328,8 @@ class _Folder(paramiko.SFTPServerInterface):
         place = self._path(path)
         if place.name.removesuffix(".part") in self._peer.faults.forbidden:
             return wire.SFTP_PERMISSION_DENIED
+        if self._peer.faults.blind and "outbox" in path and not flags & (os.O_WRONLY | os.O_RDWR):
+            return wire.SFTP_PERMISSION_DENIED
         try:
             descriptor = os.open(place, flags, 0o644)
         except OSError as error:
@@ -332,6 +340,8 @@ class _Folder(paramiko.SFTPServerInterface):
         return handle
 
     def remove(self, path: str) -> int:
+        if self._peer.faults.without_removal:
+            return wire.SFTP_PERMISSION_DENIED
         return self._answer(self._path(path).unlink, self._path(path))
 
     def rename(self, oldpath: str, newpath: str) -> int:

@@ -25,6 +25,7 @@ from gateway.errors import GatewayError, PartnerRefused, PartnerUnreachable, Set
 from gateway.transport.base import Arrival, Outcome, Sent, Transport, TransportSettings, open_transport, retry_after
 from gateway.transport.directory import DirectorySettings
 from gateway.transport.pickup import Inbox, Listed, Sightings, name_fault, sift
+from gateway.transport.probing import CONTENT
 from gateway.transport.sftp import SftpSettings
 from gateway.transport.sftp.files import RESUMES_MAX
 from gateway.transport.sftp.keys import read_host_key, read_private_key
@@ -554,6 +555,17 @@ def test_probe_names_each_step_and_the_one_that_failed(box: Box) -> None:
     assert "reate" in last.words
 
 
+def test_probe_of_a_mailbox_writes_reads_renames_and_removes_a_file_that_pollers_pass_over(box: Box) -> None:
+    transport = box.open()
+    assert [each.step for each in transport.probe(writing=True)][-4:] == ["write", "read", "rename", "remove"]
+    assert all(each.ok for each in transport.probe(writing=True))
+    assert not list(box.outbox.iterdir())
+    assert "write" not in [each.step for each in transport.probe()]
+    for number in (1, 2):
+        box.put(f"gateway-test-0123456789ab-{number}.part", CONTENT)
+    assert box.poll_twice(transport) == {}
+
+
 def test_a_closed_transport_opens_again(box: Box) -> None:
     transport = box.open()
     for name in "ab":
@@ -936,6 +948,40 @@ def test_nobody_there_is_tried_again(faulty: Box) -> None:
 def test_probe_of_a_server_that_is_not_ours_stops_at_the_host_key(faulty: Box) -> None:
     checks = faulty.open(host_keys=(other_key(),)).probe()
     assert [(each.step, each.ok) for each in checks] == [("connect", True), ("algorithms", True), ("host key", False)]
+
+
+def test_probe_of_a_server_that_forbids_removal_names_what_was_left(faulty: Box, small: SmallServer) -> None:
+    small.faults.without_removal = True
+    last = faulty.open().probe(writing=True)[-1]
+    (left,) = faulty.outbox.iterdir()
+    assert (last.step, last.ok) == ("remove", False)
+    assert f"to remove {left.name}" in last.words
+
+
+def test_probe_of_a_full_disk_leaves_nothing(faulty: Box, small: SmallServer) -> None:
+    small.faults.full_after = 10
+    last = faulty.open().probe(writing=True)[-1]
+    assert (last.step, last.ok) == ("write", False)
+    assert "disk may be full" in last.words
+    assert not list(faulty.outbox.iterdir())
+
+
+def test_probe_that_is_cut_off_removes_its_file_all_the_same(faulty: Box, small: SmallServer) -> None:
+    small.faults.drop_at = 0
+    last = faulty.open().probe(writing=True)[-1]
+    assert (last.step, last.ok) == ("read", False)
+    assert not list(faulty.outbox.iterdir())
+
+
+def test_a_drop_box_that_shows_nothing_is_used_and_probed(faulty: Box, small: SmallServer) -> None:
+    small.faults.blind = True
+    transport = faulty.open()
+    checks = {each.step: each for each in transport.probe(writing=True)}
+    assert all(each.ok for each in checks.values())
+    assert "may not be listed" in checks["outbox"].words
+    assert "may not be read" in checks["read"].words
+    assert transport.send("a", io.BytesIO(b"ISA"), 3) == Outcome.delivered()
+    assert [each.name for each in faulty.outbox.iterdir()] == ["a"]
 
 
 def test_a_connection_lost_between_polls_is_made_again(faulty: Box, small: SmallServer) -> None:

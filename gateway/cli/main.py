@@ -29,6 +29,9 @@ app.add_typer(as2_app, name="as2")
 app.add_typer(db_app, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Write = Annotated[
+    bool, typer.Option("--write/--no-write", help="Also write, read and remove a test file, or send a test message.")
+]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print JSON for programs, a line for each.")]
 Document = Annotated[Path, typer.Argument(help="An X12 file; - reads stdin.")]
 Ack = Annotated[
@@ -225,11 +228,11 @@ def partner_list(as_json: Json = False, config: Config = None) -> None:
 
 
 @partner_app.command("test")
-def partner_test(name: str, as_json: Json = False, config: Config = None) -> None:
-    """Try a partner's mailbox step by step without leaving anything there."""
+def partner_test(name: str, write: Write = True, as_json: Json = False, config: Config = None) -> None:
+    """Try a partner step by step, up to a test file or message, without leaving anything there."""
     from gateway.cli.partners import probe
 
-    raise typer.Exit(probe(config, name, as_json=as_json))
+    raise typer.Exit(probe(config, name, writing=write, as_json=as_json))
 
 
 @partner_app.command("resume")

@@ -42,14 +42,14 @@ def _address(partner: Partner) -> str:
     return f"{wanted.kind} {wanted.outbox}"
 
 
-def probe(config: Path | None, name: str, *, as_json: bool) -> int:
+def probe(config: Path | None, name: str, *, writing: bool, as_json: bool) -> int:
     """1 where a step failed."""
     settings = Settings.load(config)
     partner = settings.partners.get(name)
     if partner is None:
         raise GatewayError(f"there is no partner {name}", fix="gateway partner list names them")
     with mailbox(settings, partner) as transport:
-        checks = transport.probe(writing=True)
+        checks = transport.probe(writing=writing)
     if as_json:
         emit([{"step": each.step, "ok": each.ok, "words": each.words} for each in checks], "", as_json=True)
     else:

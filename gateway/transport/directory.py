@@ -34,6 +34,7 @@ from gateway.transport.pickup import (
     second_name,
     sift,
 )
+from gateway.transport.probing import try_out
 
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -118,21 +119,31 @@ class DirectoryTransport:
 
     def probe(self, *, writing: bool = False) -> list[Check]:
         checks = []
+        step = "inbox"
+        try:
+            for step, words in self._steps(writing):
+                if words:
+                    checks.append(Check(step, True, words))
+        except GatewayError as error:
+            checks.append(Check(step, False, str(error)))
+        return checks
+
+    def _steps(self, writing: bool) -> Iterator[tuple[str, str]]:
         wanted = []
         for each in self._inboxes.values():
             mode = os.R_OK | os.X_OK | (os.W_OK if each.after != "keep" else 0)
             wanted.append(("inbox", Path(each.path), mode))
             if each.archive:
                 wanted.append(("archive", Path(each.archive), os.W_OK | os.X_OK))
-        wanted.append(("outbox", self._outbox, os.W_OK | os.X_OK))
-        for step, folder, mode in wanted:
+        for step, folder, mode in dict.fromkeys((*wanted, ("outbox", self._outbox, os.W_OK | os.X_OK))):
+            yield step, ""
             if not folder.is_dir():
-                checks.append(Check(step, False, f"{folder} is not a folder. Create it, or mount its share"))
-            elif not os.access(folder, mode):
-                checks.append(Check(step, False, f"{folder} may not be used. Give the gateway's user the right to it"))
-            else:
-                checks.append(Check(step, True, f"{folder} can be used"))
-        return checks
+                raise PartnerUnreachable(f"{folder} is not a folder", fix="Create it, or mount its share")
+            if not os.access(folder, mode):
+                raise PartnerRefused(f"{folder} may not be used", fix="Give the gateway's user the right to it")
+            yield step, f"{folder} can be used"
+        if writing:
+            yield from try_out(_ProbeBox(self._outbox), self._settings.temporary_suffix)
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -182,6 +193,32 @@ class DirectoryTransport:
                 temporary.unlink()
             raise
         _sync(target.parent)
+
+
+class _ProbeBox:
+    """See ``probing.Outbox``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, content: bytes) -> None:
+        with _door(self._folder), (self._folder / name).open("xb") as file:
+            file.write(content)
+
+    def read(self, name: str) -> bytes | None:
+        with _door(self._folder):
+            try:
+                return (self._folder / name).read_bytes()
+            except PermissionError:
+                return None
+
+    def rename(self, old: str, new: str) -> None:
+        with _door(self._folder):
+            (self._folder / old).rename(self._folder / new)
+
+    def remove(self, name: str) -> None:
+        with _door(self._folder):
+            (self._folder / name).unlink()
 
 
 class _Unchanged(io.RawIOBase):

@@ -152,6 +152,15 @@ class Client(paramiko.SFTPClient):
         _, message = self._request(wire.CMD_FSTAT, handle)
         return cast(paramiko.SFTPAttributes, paramiko.SFTPAttributes._from_msg(message))  # type: ignore[attr-defined]
 
+    def read(self, path: str) -> bytes:
+        """The first piece of a file, which is all of a small one."""
+        handle = self.open_handle(path, wire.SFTP_FLAG_READ)
+        try:
+            _, message = self._request(wire.CMD_READ, handle, wire.int64(0), PIECE)
+            return message.get_binary()
+        finally:
+            self.close_handle(handle)
+
     def upload(self, path: str, content: Iterable[bytes]) -> int:
         """Writes a file anew; returns its bytes. Raises ``Refusal`` where a write or the close was refused."""
         handle = self.open_handle(path, wire.SFTP_FLAG_WRITE | wire.SFTP_FLAG_CREATE | wire.SFTP_FLAG_TRUNC)

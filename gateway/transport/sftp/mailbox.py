@@ -32,6 +32,7 @@ from gateway.transport.pickup import (
     second_name,
     sift,
 )
+from gateway.transport.probing import try_out
 from gateway.transport.sftp.algorithms import check_allowed
 from gateway.transport.sftp.certificates import Now, attach, check_own, utc_now
 from gateway.transport.sftp.files import LOST, Client, Download, Refusal, listed
@@ -241,14 +242,26 @@ class SftpTransport:
                 for step, words in self._connect():
                     if words:
                         checks.append(Check(step, True, words))
-            folders = [("inbox", each.path) for each in self._inboxes.values()]
-            folders += [("archive", each.archive) for each in self._inboxes.values() if each.archive]
-            for step, folder in (*dict.fromkeys(folders), ("outbox", self._settings.outbox)):
-                count = len(self._look(Inbox(path=folder)))
-                checks.append(Check(step, True, f"{folder} can be listed, and holds {count} files"))
+            for step, words in self._steps(writing):
+                if words:
+                    checks.append(Check(step, True, words))
         except GatewayError as error:
             checks.append(Check(step, False, str(error)))
         return checks
+
+    def _steps(self, writing: bool) -> Iterator[tuple[str, str]]:
+        folders = [("inbox", each.path) for each in self._inboxes.values()]
+        folders += [("archive", each.archive) for each in self._inboxes.values() if each.archive]
+        for step, folder in dict.fromkeys(folders):
+            yield step, ""
+            yield step, f"{folder} can be listed, and holds {len(self._look(Inbox(path=folder)))} files"
+        yield "outbox", ""
+        try:
+            yield "outbox", f"{self._settings.outbox} can be listed, and holds {len(self.listing())} files"
+        except PartnerRefused:
+            yield "outbox", f"{self._settings.outbox} may not be listed; each upload is proved by its answers alone"
+        if writing:
+            yield from try_out(_ProbeBox(self), self._settings.temporary_suffix)
 
     # The session
 
@@ -322,6 +335,39 @@ class SftpTransport:
                 "It is tried again; if it stays, ask the partner whether its server is up and lets our address through"
             )
             raise PartnerUnreachable(what, where=self._where, fix=fix) from error
+
+
+class _ProbeBox:
+    """See ``probing.Outbox``."""
+
+    def __init__(self, transport: SftpTransport) -> None:
+        self._transport, self._folder = transport, transport._settings.outbox
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        with self._transport._door(self._folder):
+            yield self._transport._connected()
+
+    def write(self, name: str, content: bytes) -> None:
+        with self._client() as client:
+            self._transport._upload(client, f"{self._folder}/{name}", [content])
+
+    def read(self, name: str) -> bytes | None:
+        with self._client() as client:
+            try:
+                return client.read(f"{self._folder}/{name}")
+            except Refusal as error:
+                if error.code == wire.SFTP_PERMISSION_DENIED:
+                    return None
+                raise
+
+    def rename(self, old: str, new: str) -> None:
+        with self._client() as client:
+            client.rename(f"{self._folder}/{old}", f"{self._folder}/{new}")
+
+    def remove(self, name: str) -> None:
+        with self._client() as client:
+            client.remove(f"{self._folder}/{name}")
 
 
 def _words(error: BaseException) -> str:
