@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 from gateway import logs
 from gateway.errors import Finding, GatewayError, PartnerRefused, PartnerUnreachable
-from gateway.flow import delivered
+from gateway.flow import as2_sending, delivered
 from gateway.flow.house import House, Transaction
 from gateway.flow.partners import DurableSeen, mailbox
-from gateway.settings import Partner
+from gateway.settings import As2Transport, Partner
 from gateway.store import Document, Job
 from gateway.transport.base import Arrival, Outcome, Sent, Transport
 from gateway.transport.pickup import Sightings
@@ -49,6 +49,17 @@ def send(house: House, job: Job) -> None:
         with house.store.transaction(house.everything()) as tx:
             tx.jobs.retry(job, tx.now + HALTED_LOOK, str(error), counted=False)
         return
+    conclude = as2_sending.conclude if isinstance(partner.transport, As2Transport) else _conclude
+    try:
+        conclude(house, job, partner, document, outcome)
+    except PartnerUnreachable as error:
+        if job.attempts >= TOLD_AFTER:
+            tell_unreachable(house, partner.name, error)
+        raise
+
+
+def _conclude(house: House, job: Job, partner: Partner, document: Document, outcome: Outcome) -> None:
+    """What an upload came to takes effect; or raises what says how it goes on."""
     where = f"partner {partner.name}, document {document.id}"
     if outcome.state is Sent.UNKNOWN:
         _unknown(house, partner, document)
@@ -85,6 +96,8 @@ def _unknown(house: House, partner: Partner, document: Document) -> None:
 
 
 def _upload(house: House, partner: Partner, document: Document, *, repeated: bool) -> Outcome:
+    if isinstance(partner.transport, As2Transport):  # There is no listing, and the Message-ID tells a repetition.
+        return as2_sending.upload(house, partner, document)
     with mailbox(house.settings, partner) as transport:
         if repeated and _lies_there(transport, document):
             return Outcome.delivered("found by listing after an unknown outcome")
