@@ -121,16 +121,21 @@ def keys_in(folder: Path, *names: str) -> Path:
             if name.endswith("_ec")
             else rsa.generate_private_key(public_exponent=65537, key_size=2048)
         )
-        certificate = _certificate(name, key)
-        sealed = serialization.BestAvailableEncryption(PASSWORD.encode())
-        plain = serialization.NoEncryption()
-        pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        (folder / f"{name}.key").write_bytes(key.private_bytes(pem, pkcs8, plain))
-        (folder / f"{name}.crt").write_bytes(certificate.public_bytes(pem))
-        (folder / f"{name}.p12").write_bytes(
-            pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, None, sealed)
-        )
+        keep_pair(folder, name, key, _certificate(name, key))
     return folder
+
+
+def keep_pair(
+    folder: Path, name: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, certificate: x509.Certificate
+) -> None:
+    """The files of one key pair, for all peers."""
+    sealed = serialization.BestAvailableEncryption(PASSWORD.encode())
+    plain = serialization.NoEncryption()
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / f"{name}.key").write_bytes(key.private_bytes(pem, pkcs8, plain))
+    (folder / f"{name}.crt").write_bytes(certificate.public_bytes(pem))
+    sealed_pair = pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, None, sealed)
+    (folder / f"{name}.p12").write_bytes(sealed_pair)
 
 
 def _certificate(name: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> x509.Certificate:
