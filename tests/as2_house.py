@@ -4,7 +4,7 @@ EXAMPLECLEAR is the partner ``simulated`` of flow_stage. No socket: messages are
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,13 @@ from gateway.store import As2Message, Store
 from gateway.transport.as2.disposition import PROCESSED
 from gateway.transport.as2.mdn import Mdn, build_mdn, read_mdn
 from gateway.transport.as2.message import Disposition, MdnWanted, Mic, Outgoing, Part
-from gateway.transport.as2.terms import Terms
 from gateway.transport.spool import Spool
 
 THEIR_URL = "https://as2.exampleclear.example/in"
 ADDRESS = "203.0.113.7"
 
 
-def as2_settings(folder: Path, *, transport: str = "", own: str = "") -> Settings:
+def as2_settings(folder: Path, *, transport: str = "", own: str = "", url: str = THEIR_URL) -> Settings:
     """The stage's settings with the partner behind AS2. ``transport`` and ``own`` are further lines of their tables."""
     us, them = made("rsa-northside"), made("rsa-exampleclear")
     keys = folder / "conf" / "keys"
@@ -45,7 +44,7 @@ def as2_settings(folder: Path, *, transport: str = "", own: str = "") -> Setting
     text = partner.read_text()
     head, tail = text[: text.index("[transport]")], text[text.index("[expectations]") :]
     partner.write_text(
-        f'{head}[transport]\nkind = "as2"\nurl = "{THEIR_URL}"\nus = "NORTHSIDE"\nthem = "EXAMPLECLEAR"\n'
+        f'{head}[transport]\nkind = "as2"\nurl = "{url}"\nus = "NORTHSIDE"\nthem = "EXAMPLECLEAR"\n'
         f'signing_certificates = ["file:{keys}/{them.name}.crt"]\n'
         f'encryption_certificates = ["file:{keys}/{them.name}.crt"]\n{transport}\n\n{tail}'
     )
@@ -54,13 +53,11 @@ def as2_settings(folder: Path, *, transport: str = "", own: str = "") -> Setting
 
 @dataclass(slots=True, kw_only=True)
 class As2Stage:
-    """Our house with its door, and the far side's terms."""
+    """Our house with its door, and the far side."""
 
     stage: Stage
     door: As2Door
-    theirs: Terms
     numbers: int = 0
-    answers: list[Answer] = field(default_factory=list)
 
     # The far side.
 
@@ -132,8 +129,9 @@ def receipt_in(headers: Sequence[tuple[str, str]], body: bytes, **changes: Any) 
 
 
 def as2_stage(
-    store: Store, clock: Clock, folder: Path, *, transport: str = "", own: str = "", **configured: Any
+    store: Store, clock: Clock, folder: Path, *, transport: str = "", own: str = "", url: str = THEIR_URL, **more: Any
 ) -> As2Stage:
-    stage = on_stage(store, clock, folder, **configured)
-    stage.house.settings = as2_settings(folder, transport=transport, own=own)
-    return As2Stage(stage=stage, door=As2Door(stage.house), theirs=mirrored(agreed()))
+    """``transport`` and ``own`` are those of ``as2_settings``, ``more`` those of ``settings_in``."""
+    stage = on_stage(store, clock, folder, **more)
+    stage.house.settings = as2_settings(folder, transport=transport, own=own, url=url)
+    return As2Stage(stage=stage, door=As2Door(stage.house))

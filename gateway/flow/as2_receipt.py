@@ -3,7 +3,6 @@ none comes.
 
 A receipt settles a message once. One that is late still counts, one that comes again changes nothing, and one that
 names another content than ours is for a person: it is never counted as delivered and nothing is sent again by itself.
-What a partner writes in words of its own is kept sealed, and never shown in a task, an event or a log.
 """
 
 from datetime import timedelta
@@ -15,7 +14,6 @@ from gateway.flow.house import House, Transaction
 from gateway.flow.outbox import SEND_ATTEMPTS_MAX
 from gateway.settings import As2Transport, Partner
 from gateway.store import As2Message, Document, Job
-from gateway.transport.as2.disposition import Disposition
 from gateway.transport.as2.outcome import PASSING
 from gateway.transport.base import Proof, Receipt
 
@@ -25,16 +23,6 @@ RECEIVED: Final = "received"
 SETTLED = (RECEIVED, "refused", "mismatch")
 ANSWERED = ("accepted", "rejected")  # States of a control number whose answer proves the delivery by itself.
 
-_REASONS = frozenset(
-    (
-        "authentication-failed", "decompression-failed", "decryption-failed", "duplicate-document",
-        "duplicate-filename", "illegal-filename", "insufficient-message-security", "integrity-check-failed",
-        "invalid-message-id", "sender-equals-receiver", "unexpected-processing-error", "unknown-trading-partner",
-        "unknown-trading-relationship", "unsupported format", "unsupported mic-algorithms",
-    )
-)  # fmt: skip
-"""RFC 4130, 7.5; RFC 5402, 7; the registry of draft-ietf-ediint-rfc4130bis."""
-
 _FIXES = {
     "authentication-failed": "Send the partner our signing certificate again",
     "integrity-check-failed": "Send the partner our signing certificate again",
@@ -42,25 +30,10 @@ _FIXES = {
     "insufficient-message-security": "Compare sign and encrypt in the partner's file with what it wants",
     "unknown-trading-partner": "Compare us and them in the partner's file with what it knows us by",
     "unknown-trading-relationship": "Compare us and them in the partner's file with what it knows us by",
-    "unsupported mic-algorithms": "Compare sign in the partner's file with what it wants",
+    "unsupported MIC-algorithms": "Compare sign in the partner's file with what it wants",
 }
 _EVENTS = {RECEIVED: "message.received", "refused": "message.refused", "mismatch": "message.differed"}
 _RESEND = "To send it again under the same Message-ID: gateway jobs --retry JOB"
-
-
-def words(disposition: str) -> str:
-    """What a disposition says, in the words of the standards; a partner's own words are not repeated."""
-    read = Disposition.read(disposition)
-    if (
-        read is None
-        or read.level not in ("", "error", "failure", "warning")
-        or read.kind not in ("processed", "failed")
-    ):
-        return "in words of its own"
-    modifier = read.modifier.lower()
-    told = modifier if modifier in _REASONS else "in words of its own" if modifier else ""
-    head = f"{read.kind}/{read.level}" if read.level else read.kind
-    return f"{head}: {told}" if told else head
 
 
 def settle(house: House, tx: Transaction, partner: Partner, message: As2Message, receipt: Receipt) -> str:
@@ -77,7 +50,7 @@ def settle(house: House, tx: Transaction, partner: Partner, message: As2Message,
     state = str(receipt.state)
     if message.state == state and message.disposition == receipt.disposition:
         return state  # Once more the same; a person knows of it already.
-    told = words(receipt.disposition)
+    told = receipt.disposition
     if state == "refused" and told.endswith(PASSING):
         return _not_now(tx, message, receipt, told)
     why = {"refused": f"the partner did not take it: {told}", "mismatch": "the partner received another content"}
@@ -151,12 +124,12 @@ def _overdue(tx: Transaction, partner: Partner, message: As2Message, resends: in
         tx.events.add(document.id, "message.answered", document=document.id, message=message.id)
         return
     tx.events.add(document.id, "message.overdue", document=document.id, message=message.id, resends=resends)
-    if resends < _transport(partner).mdn_resends:
+    if isinstance(partner.transport, As2Transport) and resends < partner.transport.mdn_resends:
         _send_again(tx, partner, document, resends=resends + 1)
         return
-    came = f"but {words(message.disposition)}" if message.disposition else "at all"
+    came = f"but {message.disposition}" if message.disposition else "at all"
     what = f"no receipt came {came} for a message that was sent {message.attempts} times"
-    fix = "Ask the partner whether it has it, by the Message-ID that gateway trace shows. A late receipt closes this"
+    fix = f"Ask the partner whether it has the message {message.message_id}. A late receipt closes this"
     tx.tasks.open(_task_key(message), kind="receipt", subject=document.id, reason=what, fix=fix)
 
 
@@ -174,8 +147,8 @@ def _again(tx: Transaction, partner: Partner, message: As2Message, receipt: Rece
     key = f"receipt_contradicted:{message.id}"
     if any(each.key == key for each in tx.tasks.list(open=None, subject=message.document)):
         return
-    what = f"the partner acknowledged a message, and then took that back: {words(receipt.disposition)}"
-    fix = "Ask the partner whether it has it; the first receipt counts here"
+    what = f"the partner acknowledged a message, and then took that back: {receipt.disposition}"
+    fix = f"Ask the partner whether it has the message {message.message_id}; here the first receipt counts"
     tx.tasks.open(key, kind="receipt", subject=message.document, reason=what, fix=fix)
     tx.events.add(message.document, "receipt.contradicted", document=message.document, message=message.id)
 
