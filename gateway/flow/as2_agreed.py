@@ -1,12 +1,14 @@
 """What was agreed with a partner over AS2, resolved: certificates and keys are read here, and judged as a whole.
 
-The one place that does so, for messages of both directions. Secrets are read at the last moment and kept nowhere else.
+The one place that does so, for messages of both directions. Files are read each time, so that a new certificate counts
+at once; the keys that were read stay in memory.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from gateway.errors import Finding, GatewayError, SettingsInvalid, Severity
@@ -226,13 +228,19 @@ def _keys(identity: As2Identity, place: str, found: list[Finding]) -> list[_Key]
 
 def _identity(pair: KeyPair) -> Identity:
     passphrase = pair.key_passphrase.reveal() if pair.key_passphrase else ""
-    return Identity.load(pair.certificate.read(), pair.key.reveal(), passphrase)
+    return _checked(pair.certificate.read(), pair.key.reveal(), passphrase)
+
+
+@lru_cache(maxsize=64)
+def _checked(certificate: bytes, key: str, passphrase: str) -> Identity:
+    """Proving that a key is sound takes a tenth of a second, and each message would have to wait for it."""
+    return Identity.load(certificate, key, passphrase)
 
 
 def _client(pair: KeyPair) -> ClientCertificate:
     passphrase = pair.key_passphrase.reveal() if pair.key_passphrase else ""
     made = ClientCertificate.load(pair.certificate.read(), pair.key.reveal(), passphrase)
-    Identity.load(made.certificate.der, made.key, passphrase)  # Raises where the key is another one's.
+    _checked(made.certificate.der, made.key, passphrase)  # Raises where the key is another one's.
     return made
 
 

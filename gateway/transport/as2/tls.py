@@ -18,11 +18,13 @@ from gateway.transport.as2.settings import ClientCertificate
 
 def context(pins: tuple[str, ...], client: ClientCertificate | None) -> ssl.SSLContext:
     """TLS 1.2 at least. With pins the caller compares the server's certificate after the handshake."""
-    made = ssl.create_default_context()
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if pins:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
+    else:
+        made.load_default_certs()
     if client is not None:
         _show(made, client)
     return made
