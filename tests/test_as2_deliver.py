@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import as2_house
 import pytest
 from as2_company import Company
+from as2_house import as2_settings
 from as2_server import Exchange, Script, Site, site
 from as2_stage import agreed
 from cms_keys import made
@@ -52,13 +52,12 @@ Making = Callable[..., There]
 
 
 @pytest.fixture
-def making(store: Store, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Making]:
+def making(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Making]:
     with site() as server:
-        monkeypatch.setattr(as2_house, "THEIR_URL", server.url)
 
         def make(transport: str = "", **configured: Any) -> There:
             stage = on_stage(store, clock, tmp_path, **configured)
-            stage.house.settings = as2_house.as2_settings(tmp_path, transport=f"timeout_s = 5\n{transport}")
+            stage.house.settings = as2_settings(tmp_path, transport=f"timeout_s = 5\n{transport}", url=server.url)
             stage.submit(request_json())
             return There(server, stage)
 

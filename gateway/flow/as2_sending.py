@@ -125,5 +125,5 @@ def _reason(outcome: Outcome, state: str) -> str:
     if state == "mismatch":
         return "the partner received another content"
     if outcome.receipt is not None:
-        return f"the partner did not take it: {as2_receipt.words(outcome.receipt.disposition)}"
+        return f"the partner did not take it: {outcome.receipt.disposition}"
     return outcome.reason or "the partner refused it by a receipt that was quicker than its answer"
