@@ -17,14 +17,14 @@ from gateway.flow.as2_door import Answer, Headers
 from gateway.flow.house import House, Transaction
 from gateway.settings import As2Transport, Partner
 from gateway.store import As2Message, Job
-from gateway.transport.as2.http import Server, wait_asked_s
-from gateway.transport.as2.mailbox import message_id
+from gateway.transport.as2 import message_id, post_receipt
 from gateway.transport.as2.mdn import build_mdn
 from gateway.transport.as2.message import Disposition, MdnWanted, Mic
 from gateway.transport.as2.terms import Terms
 
 log = logs.get()
 
+BUSY = (408, 425, 429)  # and all from 500 on
 POST_ATTEMPTS_MAX = 40  # some eight hours, with the usual waits between them
 
 
@@ -85,17 +85,12 @@ def post(house: House, job: Job) -> None:
             fix="Ask the partner; if the address is theirs, add its host to mdn_hosts in their file, restart, then: "
             "gateway jobs --retry JOB",
         )
-    server = Server(as2_agreed.web(house.settings, partner, house.clock()), message.mdn_url, now=house.clock)
-    body = house.store.payloads.read(message.mdn)
-    try:
-        answer = server.post(message.mdn_headers, len(body), [body])
-    finally:
-        server.close()
-    if not 200 <= answer.status < 300:
-        what = f"the partner did not take the receipt: its server answered {answer.status}"
-        if answer.status >= 500 or answer.status in (408, 425, 429):
-            wait_s = wait_asked_s(answer, house.clock())
-            raise PartnerUnreachable(what, where=where, fix="It is tried again", wait_s=wait_s)
+    web = as2_agreed.web(house.settings, partner, house.clock())
+    status = post_receipt(web, message.mdn_url, message.mdn_headers, house.store.payloads.read(message.mdn))
+    if not 200 <= status < 300:
+        what = f"the partner did not take the receipt: its server answered {status}"
+        if status >= 500 or status in BUSY:
+            raise PartnerUnreachable(what, where=where, fix="It is tried again")
         fix = "Ask the partner where it wants receipts. To post it again: gateway jobs --retry JOB"
         raise PartnerRefused(what, where=where, fix=fix)
     with house.store.transaction(house.everything()) as tx:
