@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from as2_stage import MESSAGE_ID, X12, agreed, arrived, built, document, mirrored, sent, spool
 from cms_keys import NOW, made
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.transport.as2.disposition import PROCESSED, As2Refused, Disposition
@@ -235,12 +235,13 @@ def chunked(content: bytes, sizes: list[int]) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    content=bytes_with_lines,
+    content=st.one_of(bytes_with_lines, st.text("\x00a~ ", max_size=400).map(str.encode)),
     there=st.lists(st.integers(1, 80), min_size=1, max_size=5),
     back=st.lists(st.integers(1, 80), min_size=1, max_size=5),
 )
+@example(b"\0" * 25 + b"!-", [26], [1])  # A piece whose last line is full.
+@example(b"\0" * 24 + b"!!!!\0", [28], [1])
 def test_a_transfer_encoding_is_undone_in_pieces_of_any_size(
     encoding: Any, content: bytes, there: list[int], back: list[int]
 ) -> None:

@@ -22,7 +22,8 @@ LINE_MAX = 64 * 1024
 PLAIN_LINE_MAX = 998
 """Longest line of content that says 7bit or 8bit, without its CRLF."""
 
-_LINE = 57  # bytes that make a line of 76 characters
+_LETTERS = 76  # characters of a line
+_LINE = 57  # bytes that make that many in base64
 _SPACE = bytes(range(0x09, 0x0E)) + b" "
 _BROKEN_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:\r?\n|\Z))")
 _NOT_8BIT = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n|[^\r\n]{%d}" % (PLAIN_LINE_MAX + 1))
@@ -100,7 +101,7 @@ def _to_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if not ready:
             continue
         letters = base64.b64encode(ready)
-        yield between + b"\r\n".join([letters[at : at + 76] for at in range(0, len(letters), 76)])
+        yield between + b"\r\n".join([letters[at : at + _LETTERS] for at in range(0, len(letters), _LETTERS)])
         between = b"\r\n"
 
 
@@ -123,5 +124,9 @@ def _to_quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         for at in range(0, len(piece), 64 * 1024):
             letters = binascii.b2a_qp(piece[at : at + 64 * 1024], quotetabs=True, istext=False)
-            yield between + letters.replace(b"=\r\n", b"=\n").replace(b"=\n", b"=\r\n")
+            lines = letters.replace(b"=\r\n", b"=\n").replace(b"=\n", b"=\r\n")
+            if len(lines) - lines.rfind(b"\n") > _LETTERS:  # No place is left for the = that joins it to the next one.
+                end = len(lines) - (3 if lines[-3:-2] == b"=" else 1)
+                lines = lines[:end] + b"=\r\n" + lines[end:]
+            yield between + lines
             between = b"=\r\n"
