@@ -72,7 +72,7 @@ def test_what_was_agreed_is_read_with_its_defaults(house: House) -> None:
     assert isinstance(agreed, As2Transport)
     assert (agreed.sign, agreed.encrypt, agreed.mdn, agreed.mdn_signed) == ("sha256", "aes256-cbc", "sync", True)
     assert (agreed.require_signature, agreed.require_encryption, agreed.allow) == (True, True, ())
-    assert (agreed.mdn_within, agreed.mdn_resends, agreed.connections_max) == (1800, 3, 4)
+    assert (agreed.mdn_within, agreed.mdn_resends, agreed.timeout_s) == (1800, 3, 60.0)
 
 
 def test_without_the_table_nobody_listens(tmp_path: Path) -> None:

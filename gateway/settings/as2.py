@@ -172,4 +172,3 @@ class As2Transport(Section):
     password: Secret | None = None
     restart: Flag = False
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
-    connections_max: Annotated[int, Field(strict=True, ge=1, le=100)] = 4

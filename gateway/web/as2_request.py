@@ -236,8 +236,8 @@ class As2Request(http.Request):
             return
         self.setResponseCode(answer.code)
         named = {name.lower() for name, _ in answer.headers}
-        announced = (each for each in ANNOUNCED if each[0].lower() not in named)
-        for name, value in (*announced, *answer.headers):
+        can = {name.lower() for name, _ in ANNOUNCED}  # A receipt knows nothing of what the listener can.
+        for name, value in (*ANNOUNCED, *(each for each in answer.headers if each[0].lower() not in can)):
             self.responseHeaders.addRawHeader(name, value)
         self.setHeader("Date", http.datetimeToString())
         if "content-length" not in named:

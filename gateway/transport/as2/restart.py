@@ -22,7 +22,8 @@ _NOT_TAKEN_UP = (400, 404, 409, 412, 416)
 
 def announced(answer: Answer) -> bool:
     """Whether the far side says that it can."""
-    return FEATURE in {each.strip().lower() for each in answer.get("EDIINT-Features").split(",")}
+    told = ",".join(value for name, value in answer.headers if name.lower() == "ediint-features")
+    return FEATURE in {each.strip().lower() for each in told.split(",")}
 
 
 def post(
@@ -57,8 +58,8 @@ def _rest(server: Server, headers: Fields, kept: Spool, cut: Cut, wait: Callable
             stalls = stalls + 1 if arrived <= best else 0
             best = max(best, arrived)
             rest = kept.window(arrived)
-            place = ("Content-Range", f"bytes {arrived}-{kept.size - 1}/{kept.size}")
-            answer = server.post([*headers, place], rest.size, rest.pieces())
+            place = [("Content-Range", f"bytes {arrived}-{kept.size - 1}/{kept.size}")] if arrived else []
+            answer = server.post([*headers, *place], rest.size, rest.pieces())
             if answer.status in _NOT_TAKEN_UP:
                 raise cut
             return answer
