@@ -1,6 +1,7 @@
 """Messages that come in over AS2, past the listener: what is stored before a receipt leaves, and what is refused."""
 
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -279,6 +280,18 @@ def test_a_key_of_ours_that_has_ended_is_ours_to_mend(near: As2Stage) -> None:
     near.door = As2Door(near.stage.house)
     assert near.takes(headers, body).code == 200
     assert near.stage.tasks("as2") == []
+
+
+def test_whom_we_would_encrypt_for_does_not_matter_to_what_comes_in(store: Store, clock: Clock, tmp_path: Path) -> None:
+    near = as2_stage(store, clock, tmp_path)
+    expired = made("expired-encryption")
+    expired.files(tmp_path / "conf")
+    partner = tmp_path / "trading_partners" / f"{PARTNER}.toml"
+    ended = f'encryption_certificates = ["file:{tmp_path}/conf/{expired.name}.crt"]'
+    partner.write_text(re.sub("(?m)^encryption_certificates = .*$", ended, partner.read_text()))
+    near.stage.house.settings = Settings.load(tmp_path / "conf" / "gateway.toml")
+    near.door = As2Door(near.stage.house)
+    assert near.reads(near.sends(X12)).disposition.good
 
 
 # What is refused.

@@ -174,16 +174,42 @@ def test_a_refusal_reaches_a_client_that_goes_on_talking(door: FakeDoor, listene
             line.send(bytes(90_000_000))  # Not for ever: the listener hangs up.
 
 
-def test_more_connections_than_an_address_may_have(door: FakeDoor, listener: Listening) -> None:
-    lines = [listener.line() for _ in range(CONNECTIONS_OF_ADDRESS_MAX)]
-    for line in lines:
-        assert line.ask("GET").status == 200
-    with listener.line() as further:
-        assert further.closed()
-    assert door.told.get(timeout=30).kind == "too_many_connections"
-    lines.pop().close()
-    for line in lines:
-        line.close()
+@pytest.mark.parametrize(("tls", "most"), [(True, CONNECTIONS_OF_ADDRESS_MAX), (False, 30)])
+def test_more_connections_than_are_taken(door: FakeDoor, tls: bool, most: int) -> None:
+    shown = [_shown(made_certificate("ours"))] if tls else []
+    with listening(door, shown=shown, connections_max=30) as listener:
+        lines = [listener.line(_unchecked() if tls else None) for _ in range(most)]
+        for line in lines:
+            assert line.ask("GET").status == 200
+        with listener.line() as further:
+            assert further.closed()
+        assert door.told.get(timeout=30).kind == "too_many_connections"
+        for line in lines:
+            line.close()
+        while listener.within(lambda: len(listener.inbox._channels)):
+            pass  # The reactor takes its turns.
+        with listener.line(_unchecked() if tls else None) as line:
+            assert line.ask("GET").status == 200
+
+
+def test_more_than_is_held_of_all_senders_together(door: FakeDoor) -> None:
+    door.open.clear()
+    with listening(door, body_max=100_000) as listener:
+        lines = [listener.line() for _ in range(4)]
+        for line in lines:
+            line.request("POST", PAIR, bytes(90_000))
+            assert door.entered.acquire(timeout=30)
+        with listener.line() as further:
+            further.request("POST", PAIR, bytes(90_000))
+            assert further.reply().status == 503
+        assert door.told.get(timeout=30).kind == "too_much_in_hand"
+        door.open.set()
+        for line in lines:
+            assert line.reply().status == 200
+            line.close()
+        with listener.line() as line:
+            assert line.post(bytes(90_000)).status == 200
+        assert listener.within(lambda: listener.inbox.in_hand) == 0
 
 
 # What it survives.

@@ -290,8 +290,11 @@ def test_failure_case_4_a_forged_receipt_takes_no_effect_and_is_told(near: As2St
     assert "receipt" in task.key
     (kept,) = near.messages("in", state="refused")
     assert near.stage.store.payloads.read(kept.payload)
+    assert near.reads(near.sends(X12)).disposition.good
+    assert near.stage.tasks("as2_refused") == [task], "a message proves nothing of receipts"
     near.posts(near.receipt(message))
     assert now(near).state == "received", "the partner's own still counts"
+    assert near.stage.tasks("as2_refused") == []
 
 
 def test_a_receipt_for_nothing_of_ours_is_counted_and_told_once(near: As2Stage) -> None:

@@ -23,19 +23,22 @@ WARN_BEFORE = timedelta(days=30)
 Use = Literal["", "sign", "encrypt"]
 
 
-def terms(settings: Settings, partner: Partner, at: datetime) -> Terms:
-    """What holds with this partner at this time. Raises SettingsInvalid whose findings are all mistakes."""
+def terms(settings: Settings, partner: Partner, at: datetime, *, incoming: bool = False) -> Terms:
+    """What holds with this partner at this time. Raises SettingsInvalid whose findings are all mistakes.
+
+    ``incoming``: for messages of theirs and their receipts alone, where nobody asks whom we would encrypt for.
+    """
     reading = _Reading(settings, partner, at)
     made = reading.terms()
-    reading.raise_mistakes()
+    reading.raise_mistakes(incoming=incoming)
     return made
 
 
-def web(settings: Settings, partner: Partner, at: datetime) -> As2Settings:
+def web(settings: Settings, partner: Partner, at: datetime, *, incoming: bool = False) -> As2Settings:
     """The same, and how its server is reached. Raises SettingsInvalid whose findings are all mistakes."""
     reading = _Reading(settings, partner, at)
     made = reading.web()
-    reading.raise_mistakes()
+    reading.raise_mistakes(incoming=incoming)
     return made
 
 
@@ -94,9 +97,12 @@ class _Reading:
         assert isinstance(agreed, As2Transport), "only partners that are reached over AS2 have terms"
         return agreed
 
-    def raise_mistakes(self) -> None:
+    def raise_mistakes(self, *, incoming: bool) -> None:
         """Raises SettingsInvalid where anything is wrong now."""
         mistakes = tuple(each for each in self.findings if each.severity is Severity.BLOCK)
+        if incoming:
+            outgoing = self._place("encryption_certificates")
+            mistakes = tuple(each for each in mistakes if not str(each.where).startswith(outgoing))
         if mistakes:
             first = mistakes[0]
             raise SettingsInvalid(first.what, where=first.where, fix=first.fix, findings=mistakes)

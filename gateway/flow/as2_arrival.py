@@ -124,7 +124,10 @@ class As2Door:
         assert isinstance(agreed, As2Transport), "only these are known here"
         known = self._known[agreed.them, agreed.us]
         if known.terms is None or known.until is None or now >= known.until:
-            known.terms, known.until = as2_agreed.terms(self.house.settings, partner, now), now + TERMS_FOR
+            known.terms, known.until = (
+                as2_agreed.terms(self.house.settings, partner, now, incoming=True),
+                now + TERMS_FOR,
+            )
         return known.terms
 
 

@@ -85,7 +85,7 @@ def post(house: House, job: Job) -> None:
             fix="Ask the partner; if the address is theirs, add its host to mdn_hosts in their file, restart, then: "
             "gateway jobs --retry JOB",
         )
-    web = as2_agreed.web(house.settings, partner, house.clock())
+    web = as2_agreed.web(house.settings, partner, house.clock(), incoming=True)
     status = post_receipt(web, message.mdn_url, message.mdn_headers, house.store.payloads.read(message.mdn))
     if not 200 <= status < 300:
         what = f"the partner did not take the receipt: its server answered {status}"

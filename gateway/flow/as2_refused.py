@@ -24,6 +24,8 @@ DAY = timedelta(days=1)
 KEPT_MAX = 100  # refused messages of one partner's name in a day
 KEPT_BYTES_MAX = 512 * 1024 * 1024  # of all of them together
 TASK = "as2_refused"
+RECEIPT = "receipt"
+"""The name of the task about receipts that do not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +98,17 @@ def _record(at: Refusing, tx: Transaction, refused: As2Refused, payload: str, md
 def mended(tx: Transaction, partner: Partner) -> None:
     """A message was taken: what was wrong with those before is mended, but for what has a task of its own."""
     for each in tx.tasks.list(subject=partner.name, kind=TASK):
-        if not each.key.startswith(f"{TASK}:{partner.name}:message:"):
+        if not each.key.startswith((f"{TASK}:{partner.name}:message:", _receipts(partner))):
             tx.tasks.close(each.key, "a later message was taken")
+
+
+def receipts_mended(tx: Transaction, partner: Partner) -> None:
+    """A posted receipt counted: so those before may have been somebody else's, or are mended."""
+    tx.tasks.close(_receipts(partner), "a later receipt counted")
+
+
+def _receipts(partner: Partner) -> str:
+    return f"{TASK}:{partner.name}:{RECEIPT}"
 
 
 def of_message(message: str) -> str:

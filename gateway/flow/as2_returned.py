@@ -5,7 +5,7 @@ from functools import partial
 from gateway import logs
 from gateway.flow import as2_receipt
 from gateway.flow.as2_door import Answer
-from gateway.flow.as2_refused import Refusing, refuse
+from gateway.flow.as2_refused import RECEIPT, Refusing, receipts_mended, refuse
 from gateway.store import As2Message
 from gateway.transport.as2.mdn import RECEIPT_MAX, Mdn, judge, read_mdn
 from gateway.transport.as2.message import As2Refused, Mic, Part, build
@@ -25,7 +25,7 @@ def take(at: Refusing, body: Spool) -> Answer:
         mdn = read_mdn(at.head.headers, body, terms=at.terms, at=house.clock())
     except As2Refused as refused:
         refused.mdn_wanted = None  # Nobody acknowledges a receipt (RFC 8098, 3).
-        return refuse(at, body, refused, task="receipt")
+        return refuse(at, body, refused, task=RECEIPT)
     with house.reading() as tx:
         message = tx.as2_messages.find("out", partner.name, mdn.original_message_id)
     if message is None:
@@ -35,6 +35,7 @@ def take(at: Refusing, body: Spool) -> Answer:
     receipt = _receipt(at, mdn, message, body)
     with house.store.transaction(house.everything()) as tx:
         as2_receipt.settle(house, tx, partner, message, receipt)
+        receipts_mended(tx, partner)
     return _TAKEN
 
 

@@ -30,7 +30,8 @@ from gateway.web.as2_tls import Reception, Shown
 
 log = logs.get()
 
-CONNECTIONS_OF_ADDRESS_MAX = 25
+CONNECTIONS_OF_ADDRESS_MAX = 25  # with TLS of our own; without, all of them come from one proxy
+IN_HAND_MAX = 4  # times the largest message, of all bodies together that have come and are not done with
 SPOOLING_THREADS = 2
 STOP_S = 60.0  # Then what is still in hand is cut off; its sender comes again.
 _CROWDED = TurnedAway(code=503, kind="too_many_connections", what="Too many connections")
@@ -63,6 +64,8 @@ class As2Inbox(ServerFactory, service.Service):
     ) -> None:
         self.door = door
         self.header_max = header_max
+        self.in_hand = 0
+        self.in_hand_max = IN_HAND_MAX * body_max
         self.idle_s = idle_s
         self.live: dict[Key, As2Request] = {}
         self.partials = Partials(bytes_max=body_max, clock=reactor.seconds)
@@ -71,6 +74,7 @@ class As2Inbox(ServerFactory, service.Service):
         self._interface, self._port = interface, port
         self._reception = Reception(shown, clock) if shown else None
         self._connections_max = connections_max
+        self._of_address_max = CONNECTIONS_OF_ADDRESS_MAX if shown else connections_max
         self._channels: set[As2Channel] = set()
         self._addresses: Counter[str] = Counter()
         self._stopping: Deferred[None] | None = None
@@ -83,10 +87,7 @@ class As2Inbox(ServerFactory, service.Service):
 
     def bind(self) -> None:
         """Take the port."""
-        factory: Any = self
-        if self._reception is not None:
-            reception: Any = self._reception
-            factory = TLSMemoryBIOFactory(reception, False, factory, clock=self._reactor)
+        factory = self if self._reception is None else _Secure(self, self._reception, self._reactor)
         try:
             self._listening = self._reactor.listenTCP(self._port, factory, interface=self._interface)
         except CannotListenError as error:
@@ -138,12 +139,18 @@ class As2Inbox(ServerFactory, service.Service):
 
     # A factory.
 
-    def buildProtocol(self, address: Any) -> As2Channel | None:
+    def room_for(self, address: Any) -> bool:
+        """Whether one more connection from there may be."""
+        if self._stopping is not None:
+            return False
         host = str(getattr(address, "host", ""))
-        crowded = len(self._channels) >= self._connections_max or self._addresses[host] >= CONNECTIONS_OF_ADDRESS_MAX
-        if crowded or self._stopping is not None:
-            if crowded:
-                self.turned_away(_CROWDED, host)
+        if len(self._channels) < self._connections_max and self._addresses[host] < self._of_address_max:
+            return True
+        self.turned_away(_CROWDED, host)
+        return False
+
+    def buildProtocol(self, address: Any) -> As2Channel | None:
+        if self._reception is None and not self.room_for(address):
             return None
         channel = As2Channel()
         channel.factory = self
@@ -169,3 +176,15 @@ class As2Inbox(ServerFactory, service.Service):
 
     def log(self, request: object) -> None:
         """Twisted's access log would write paths and names; our own events say what counts."""
+
+
+class _Secure(TLSMemoryBIOFactory):
+    """TLS in front of the listener. It takes no answer of None from what it wraps, so that room is asked for here."""
+
+    def __init__(self, inbox: As2Inbox, reception: Any, reactor: Any) -> None:
+        wrapped: Any = inbox
+        super().__init__(reception, False, wrapped, clock=reactor)
+        self._inbox = inbox
+
+    def buildProtocol(self, address: Any) -> Any:
+        return super().buildProtocol(address) if self._inbox.room_for(address) else None

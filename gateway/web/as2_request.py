@@ -25,6 +25,7 @@ ANNOUNCED = (("AS2-Version", VERSION), ("EDIINT-Features", f"{FEATURES}, {FEATUR
 METHODS = "POST, GET, HEAD"
 RETRY_S = 60
 _BUSY = Answer(code=503, headers=(("Retry-After", str(RETRY_S)),), body=b"Please send it again later\n")
+_CROWDED = TurnedAway(code=503, kind="too_much_in_hand", what="Please send it again later")
 _HEALTHY = Answer(code=200, headers=(("Content-Type", "text/plain"),), body=b"OK\n")
 
 
@@ -32,6 +33,8 @@ class Inbox(Protocol):
     """What a request needs of the listener."""
 
     door: Door
+    in_hand: int  # bytes of all bodies that have come and are not done with
+    in_hand_max: int
     partials: Partials
     live: "dict[Key, As2Request]"
     spooling: InThread
@@ -56,6 +59,7 @@ class As2Request(http.Request):
         self._body: Spooling | None = None
         self._over: Deferred[None] = Deferred()  # Fires once the body is nobody's any more.
         self._ended = False
+        self._counted = 0
 
     @property
     def received(self) -> int:
@@ -148,10 +152,14 @@ class As2Request(http.Request):
         if self._body is None:
             return
         self._body.write(data)
+        self._inbox.in_hand += len(data)
+        self._counted += len(data)
         limit = self._range.total if self._range is not None else 0
         why = self._too_much(self._body.received)
         if limit and self._body.received > limit:
             why = _malformed("More bytes came than Content-Range says")
+        if self._inbox.in_hand > self._inbox.in_hand_max:
+            why = _CROWDED
         if why is not None:
             self._channel.refuse(why)
 
@@ -225,6 +233,8 @@ class As2Request(http.Request):
         self._inbox.partials.keep(self._key, spool)
 
     def _let_go(self) -> None:
+        self._inbox.in_hand -= self._counted
+        self._counted = 0
         if self._key is not None and self._inbox.live.get(self._key) is self:
             del self._inbox.live[self._key]
         if not self._over.called:
