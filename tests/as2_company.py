@@ -51,9 +51,13 @@ class Company:
         mic: Callable[[Mic], Mic | None] = lambda mic: mic,
         signed: bool | None = None,
         message_id: str = "",
+        wire: Callable[[list[tuple[str, str]], bytes], bytes] | None = None,
         **changes: Any,
     ) -> Callable[[Exchange], None]:
-        """Takes a message and gives its receipt; ``changes`` are of the company's own terms."""
+        """Takes a message and gives its receipt; ``changes`` are of the company's own terms.
+
+        ``wire`` writes the answer out by hand; the connection is closed after it.
+        """
         agreed_on = terms or agreed()
 
         def script(exchange: Exchange) -> None:
@@ -74,6 +78,11 @@ class Company:
                 at=NOW,
                 message_id=RECEIPT_ID,
             )
-            exchange.answer(200, dict(made.headers), b"".join(made.chunks()))
+            body = b"".join(made.chunks())
+            if wire is None:
+                exchange.answer(200, dict(made.headers), body)
+            else:
+                exchange.write(wire(made.headers, body))
+                exchange.drop()
 
         return script

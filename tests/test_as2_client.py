@@ -4,16 +4,19 @@ The cases of the field are named by their numbers in the list that the transport
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from as2_company import REFERENCE, Company
 from as2_server import Exchange, Script, site, tls_keys
-from as2_stage import X12, agreed, built, document
-from cms_keys import made
+from as2_stage import X12, agreed, built, document, mirrored
+from cms_keys import NOW, made
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import GatewayError, PartnerRefused, PartnerUnreachable
 from gateway.transport.as2 import As2Settings, ClientCertificate, message_id, ping
@@ -21,11 +24,16 @@ from gateway.transport.as2.disposition import (
     AUTHENTICATION_FAILED,
     DECRYPTION_FAILED,
     INSUFFICIENT_SECURITY,
+    PROCESSED,
     UNEXPECTED_ERROR,
     Disposition,
 )
-from gateway.transport.as2.message import Mic
+from gateway.transport.as2.http import Answer
+from gateway.transport.as2.mdn import build_mdn
+from gateway.transport.as2.message import MdnWanted, Mic
+from gateway.transport.as2.outcome import Posted, outcome, receipt
 from gateway.transport.as2.restart import FROM_BYTES
+from gateway.transport.as2.terms import Terms
 from gateway.transport.base import Outcome, Proof, Sent, open_transport
 
 PATIENT = "ZIMMERWALD_QUINTESSA.edi"
@@ -87,6 +95,95 @@ def test_a_receipt_proves_a_delivery_byte_for_byte(company: Company, changes: di
         "NORTHSIDE", "EXAMPLECLEAR", message_id(REFERENCE),
     )  # fmt: skip
     assert int(posted.get("Content-Length")) == len(posted.body)
+
+
+Pairs = list[tuple[str, str]]
+
+
+def _head(first: str, headers: Pairs) -> bytes:
+    return "\r\n".join([first, *(f"{name}: {value}" for name, value in headers), "", ""]).encode()
+
+
+def _chunked(headers: Pairs, body: bytes) -> bytes:
+    pieces = [body[at : at + 700] for at in range(0, len(body), 700)]
+    coded = b"".join(f"{len(each):x}; x=y\r\n".encode() + each + b"\r\n" for each in pieces)
+    return _head("HTTP/1.1 200 OK", [*headers, ("Transfer-Encoding", "chunked")]) + coded + b"0\r\nX: y\r\n\r\n"
+
+
+def _until_closed(headers: Pairs, body: bytes) -> bytes:
+    return _head("HTTP/1.0 200 OK", headers) + body
+
+
+def _after_a_continue(headers: Pairs, body: bytes) -> bytes:
+    length = [("Content-Length", str(len(body)))]
+    return _head("HTTP/1.1 100 Continue", []) + _head("HTTP/1.1 200 OK", headers + length) + body
+
+
+def _folded(headers: Pairs, body: bytes) -> bytes:
+    folded = [(name, value.replace("; ", ";\r\n\t")) for name, value in headers]
+    return _after_a_continue(folded, body)
+
+
+def _small_letters(headers: Pairs, body: bytes) -> bytes:
+    return _after_a_continue([(name.lower(), value) for name, value in headers], body)
+
+
+@pytest.mark.parametrize("wire", [_chunked, _until_closed, _after_a_continue, _folded, _small_letters])
+@pytest.mark.parametrize("signed", [True, False])
+def test_case_7_a_receipt_counts_however_http_brings_it(
+    company: Company, wire: Callable[[Pairs, bytes], bytes], signed: bool
+) -> None:
+    terms = agreed(mdn_signed=signed)
+    company.site.then(company.answers(terms, wire=wire))
+    assert company.send(terms=terms).state is Sent.DELIVERED
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    status=st.integers(200, 599),
+    kind=st.sampled_from(["", "text/html", "multipart/report; boundary=x", "multipart/signed; boundary=x", "\0"]),
+    body=st.binary(max_size=200) | st.just(b"--x\r\n\r\n--x--"),
+    mdn=st.sampled_from(["sync", "async"]),
+)
+def test_no_answer_delivers_but_a_receipt(status: int, kind: str, body: bytes, mdn: str) -> None:
+    terms = agreed(mdn=mdn, mdn_url="https://x/" if mdn == "async" else "")
+    answer = Answer(status=status, headers=(("Content-Type", kind),), body=body)
+    posted = Posted(message_id="<a@b>", mic=Mic.of(b"\0" * 32, "sha256"))
+    state, words = _ended(answer, posted, terms)
+    assert state is not Sent.DELIVERED
+    assert words or state is Sent.AWAITED
+    assert state is not None or status >= 300
+
+
+def _ended(answer: Answer, posted: Posted, terms: Terms) -> tuple[Sent | None, str]:
+    """How it ended, and what a person is told; None where all traffic waits."""
+    try:
+        found = outcome(answer, posted, terms=terms, where="as2", at=NOW)
+    except (PartnerRefused, PartnerUnreachable) as error:
+        return None, error.fix
+    return found.state, found.reason
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_receipt_with_any_byte_of_its_signed_part_changed_proves_nothing(data: st.DataObject) -> None:
+    headers, body, posted = _receipt()
+    boundary = body[: body.index(b"\r\n")]
+    start, end = len(boundary) + 2, body.index(b"\r\n" + boundary, 2)
+    place = data.draw(st.integers(start, end - 1))
+    changed = bytearray(body)
+    changed[place] ^= data.draw(st.integers(1, 255))
+    assert receipt(headers, body, posted, terms=agreed(), at=NOW).state is Proof.RECEIVED
+    assert receipt(headers, bytes(changed), posted, terms=agreed(), at=NOW).state is Proof.FORGED
+
+
+@cache
+def _receipt() -> tuple[tuple[tuple[str, str], ...], bytes, Posted]:
+    message = built(X12, agreed(), "<a@b>")
+    wanted = MdnWanted(message_id="<a@b>", as2_from="NORTHSIDE", as2_to="EXAMPLECLEAR", to="x", signed=True)
+    made_ = build_mdn(wanted, PROCESSED, message.mic, terms=mirrored(agreed()), at=NOW, message_id="<m@x>")
+    assert message.mic is not None
+    return tuple(made_.headers), b"".join(made_.chunks()), Posted(message_id="<a@b>", mic=message.mic)
 
 
 def test_the_hook_is_told_before_the_first_byte_and_may_stop_it(company: Company) -> None:
@@ -548,10 +645,10 @@ def test_a_ping_says_what_to_mend_of_a_receipt(company: Company) -> None:
 
 
 def test_it_opens_by_the_name_of_its_kind_and_fetches_nothing(company: Company) -> None:
-    settings = As2Settings(terms=agreed(), url=company.site.url)
-    with open_transport(settings) as transport:
+    wanted = As2Settings(terms=agreed(), url=company.site.url)
+    with open_transport(wanted) as transport:
         assert (list(transport.fetch(Nothing())), transport.listing(), transport.findings) == ([], (), [])
-    assert not any(each in repr(settings) for each in ("PRIVATE", "RSAPrivateKey"))
+    assert not any(each in repr(wanted) for each in ("PRIVATE", "RSAPrivateKey"))
 
 
 class Nothing:

@@ -16,6 +16,8 @@ from flow_stage import PARTNER, Stage, on_sqlite, on_stage, request_json
 
 from gateway.flow import as2_receipt, as2_sending, deliver
 from gateway.store import As2Message, Job, Store
+from gateway.store.as2_messages import As2Messages
+from gateway.store.jobs import Jobs
 from gateway.transport.as2.disposition import DECRYPTION_FAILED, UNEXPECTED_ERROR
 from gateway.transport.as2.message import Mic
 from gateway.transport.base import Proof, Receipt
@@ -127,6 +129,39 @@ def test_no_listing_proves_a_delivery_over_as2(making: Making, monkeypatch: pyte
     monkeypatch.setattr("gateway.transport.as2.As2Transport.listing", lambda _: pytest.fail("it was asked"))
     again(there)
     assert there.message.state == "received"
+
+
+@pytest.mark.parametrize("step", ["begin", "settle", "finish"])
+def test_a_crash_at_any_step_neither_loses_nor_doubles_a_document(
+    making: Making, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = making()
+    there.site.then(there.answers())
+    where: dict[str, tuple[Any, str]] = {
+        "begin": (As2Messages, "begin"),
+        "settle": (as2_receipt, "settle"),
+        "finish": (Jobs, "finish"),
+    }
+    holder, name = where[step]
+    real = getattr(holder, name)
+    crashed: list[str] = []
+
+    def crash(*given: Any, **more: Any) -> Any:
+        if not crashed and (step != "finish" or given[1].kind == "send"):
+            crashed.append(name)
+            raise OSError("the power went")
+        return real(*given, **more)
+
+    monkeypatch.setattr(holder, name, crash)
+    there.stage.work()
+    assert crashed
+    assert there.stage.request().state == "written"
+    again(there)
+    assert there.stage.request().state == "sent"
+    assert (there.message.state, len(set(there.ids()))) == ("received", 1)
+    assert len(there.ids()) == (1 if step == "begin" else 2)
+    assert set(there.contents()) == set(there.stage.written())
+    assert there.stage.steps(there.message.document) == ["message.received"]
 
 
 def test_a_busy_partner_is_left_alone_as_long_as_it_asks(making: Making) -> None:
