@@ -86,6 +86,7 @@ class Signer:
     attributes: tuple[bytes, ...] | None = usual_attributes()
     signed: bytes | None = None  # what the signature covers
     digest: str = "sha256"
+    unsigned: bytes = b""  # what comes after the signature
     method: bytes = algorithm(OIDS["rsa"], NULL)
     padding: Any = field(default_factory=padding.PKCS1v15)
     hash: hashes.HashAlgorithm = field(default_factory=hashes.SHA256)
@@ -104,6 +105,7 @@ class Signer:
             *attributes,
             self.method,
             t(0x04, self._signature()),
+            self.unsigned,
         )
 
     def _signature(self) -> bytes:

@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
+from asn1crypto import core
 from cms_forgery import (
     CONTENT_TYPE,
     DATA,
@@ -184,6 +186,16 @@ METHODS_REFUSED: dict[str, tuple[Signer, type[cms.CmsError], str]] = {
         cms.Malformed,
         "parameters of RSASSA-PSS cannot be read",
     ),
+    "pss with another trailer": (
+        GOOD.but(method=algorithm(OIDS["pss"], t(0x30, t(0xA3, b"\x02\x01\x02")))),
+        cms.Malformed,
+        "parameters of RSASSA-PSS cannot be read",
+    ),
+    "pss with another mask generation": (
+        GOOD.but(method=algorithm(OIDS["pss"], t(0x30, t(0xA1, algorithm("1.2.3", algorithm(OIDS["sha256"])))))),
+        cms.Malformed,
+        "parameters of RSASSA-PSS cannot be read",
+    ),
     "pss with parameters that are none": (
         GOOD.but(method=algorithm(OIDS["pss"], t(0x02, b"\1"))),
         cms.Malformed,
@@ -340,6 +352,31 @@ def test_the_issuer_may_be_written_with_another_string_type() -> None:
     assert verified(GOOD.but(name=other)).certificate == THEM.certificate
     with pytest.raises(cms.SignerUnknown):
         verified(GOOD.but(name=name.replace(b"rsa-them", b"rsa-then")))
+
+
+def test_an_issuer_that_cannot_be_read_is_nobody() -> None:
+    serial = core.Integer(THEM.certificate.serial).dump()
+    assert named(THEM.identity).endswith(serial)
+    for issuer in (t(0x30, t(0x31, NULL)), t(0x30, t(0x31, t(0x30, oid("2.5.4.3"), t(0x0C, b"\xff"))))):
+        with pytest.raises(cms.SignerUnknown):
+            verified(GOOD.but(name=t(0x30, issuer, serial)))
+
+
+def test_a_signer_with_parts_that_belong_nowhere_is_refused() -> None:
+    """After what is signed there is room for unsigned attributes only."""
+    assert verified(GOOD.but(unsigned=t(0xA1, attribute("1.2.3.4", NULL)))).certificate == THEM.certificate
+    for stray in (NULL, t(0xA0), t(0xA1) + t(0xA1), t(0xA2)):
+        with pytest.raises(cms.Malformed, match="a signer's part"):
+            verified(GOOD.but(unsigned=stray))
+
+
+def test_the_time_of_signing_is_written_as_the_rules_have_it() -> None:
+    """UTCTime until 2049, GeneralizedTime from 2050 on. RFC 5652, 11.3."""
+    for year, written in ((2026, b"\x17\x0d260302150000Z"), (2050, b"\x18\x0f20500302150000Z")):
+        at = NOW.replace(year=year, microsecond=999_999).astimezone(timezone(timedelta(hours=-6)))
+        signed = cms.sign(digests()["sha256"], "sha256", THEM.identity, at=at)
+        assert written in signed
+        assert cms.verify(signed, digests(), PINNED).algorithm == "sha256"
 
 
 def test_what_a_signature_says_of_itself_never_reaches_an_error_text() -> None:
