@@ -156,9 +156,9 @@ def cbc(content: bytes = CONTENT, key: bytes = KEY, *, pad: bytes | None = None)
     return encryptor.update(content + (bytes([missing]) * missing if pad is None else pad)) + encryptor.finalize()
 
 
-def gcm(content: bytes = CONTENT, attributes: bytes = b"", nonce: bytes = NONCE) -> tuple[bytes, bytes]:
-    """Encrypted with AES-GCM under KEY: ciphertext and tag. ``attributes`` as they are authenticated."""
-    sealed = AESGCM(KEY).encrypt(nonce, content, attributes or None)
+def gcm(content: bytes = CONTENT, attributes: bytes = b"", key: bytes = KEY) -> tuple[bytes, bytes]:
+    """Encrypted with AES-GCM under NONCE: ciphertext and tag. ``attributes`` as they are authenticated."""
+    sealed = AESGCM(key).encrypt(NONCE, content, attributes or None)
     return sealed[:-16], sealed[-16:]
 
 

@@ -108,6 +108,14 @@ def test_a_wrong_key_under_gcm_is_told_like_a_wrong_tag() -> None:
     assert issubclass(cms.Tampered, cms.DecryptionFailed)
 
 
+def test_the_key_in_place_of_a_wrong_one_cannot_be_guessed() -> None:
+    """Else whoever knows it could send us what nobody encrypted for us."""
+    sealed, tag = gcm(key=bytes(16))
+    for key in (b"\x01" * 16, b"\x01" * 256, transported(b""), transported(bytes(32))):
+        with pytest.raises(cms.Tampered):
+            opened(enveloped(recipient(key), kind=AUTHENTICATED, cipher=GCM, sealed=sealed, after=t(0x04, tag)))
+
+
 def test_nobody_tests_keys_by_naming_us_twice() -> None:
     """The first recipient info of ours is used, whatever comes of it: a second would be an oracle about the first."""
     probe, good = recipient(b"\x01" * 256), recipient(transported())

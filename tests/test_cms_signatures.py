@@ -159,6 +159,19 @@ METHODS_REFUSED: dict[str, tuple[Signer, type[cms.CmsError], str]] = {
         cms.SignatureWrong,
         "not one of certificate",
     ),
+    "sha256 under a method that says sha1": (
+        GOOD.but(method=algorithm(OIDS["sha1 rsa"], NULL)),
+        cms.SignatureWrong,
+        "not one of certificate",
+    ),
+    "pss of sha256 whose parameters say sha512": (
+        GOOD.but(
+            method=algorithm(OIDS["pss"], pss("sha512", "sha256", 32)),
+            padding=padding.PSS(padding.MGF1(hashes.SHA256()), 32),
+        ),
+        cms.SignatureWrong,
+        "not one of certificate",
+    ),
     "an unknown signature algorithm": (GOOD.but(method=algorithm(OIDS["dsa"])), cms.Weak, "1.2.840.10040.4.3"),
     "ecdsa said of an RSA key": (GOOD.but(method=algorithm(OIDS["sha256 ecdsa"])), cms.SignatureWrong, "not one of"),
     "pss said of a v1.5 signature": (
@@ -285,6 +298,12 @@ def shortened(whole: bytes, by: int) -> bytes:
         found[at + 2 : at + 4] = size.to_bytes(2, "big")
         at += 4 + skipped
     return bytes(found)
+
+
+def test_digests_that_are_not_allowed_are_not_made() -> None:
+    weak = GOOD.but(digest="sha1", hash=hashes.SHA1())
+    both = signed_data(weak, GOOD, inner=encapsulated(CONTENT))
+    assert cms.read_signed(io.BytesIO(both), io.BytesIO(), PINNED).digests == {"sha256": digests()["sha256"]}
 
 
 def test_digests_to_make_are_told_without_those_that_never_count() -> None:
