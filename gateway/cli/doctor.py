@@ -57,26 +57,35 @@ def _checks(config: Path | None) -> Iterator[Check]:
     yield from _maps()
     yield from _rules()
     yield from _certificates(settings)
-    refused = _refused(settings)
+    stands = _traffic(settings)
     for partner in settings.partners.values():
-        if partner.name in refused:
+        kind, reason = stands.get(partner.name, ("", ""))
+        if kind == "refused":
             what = "it refused us; nobody knocks again until a person has looked"
             fix = f"gateway tasks says why; then gateway partner resume {partner.name}"
             yield Check(name=f"partner {partner.name}", ok=False, what=what, fix=fix)
-        elif partner.enabled:
+            continue
+        if kind == "resting":
+            fix = "One attempt is made from time to time; what the next line says may be mended before"
+            yield Check(name=f"partner {partner.name}", ok=False, what=f"it rests: {reason}", fix=fix)
+        if partner.enabled:
             yield from _mailbox(settings, partner.name)
 
 
-def _refused(settings: Settings) -> set[str]:
-    """The partners that traffic is halted with: one more refused login locks an account."""
+def _traffic(settings: Settings) -> dict[str, tuple[str, str]]:
+    """The partners that traffic is halted with (one more refused login locks an account), and those that rest."""
     from gateway.app import open_house
 
     try:
         house = open_house(settings)
     except GatewayError:
-        return set()
+        return {}
     with house.reading() as tx:
-        found = {each.subject for each in tx.tasks.list(kind="refused")}
+        found = {
+            each.subject: (each.kind, each.reason)
+            for kind in ("resting", "refused")
+            for each in tx.tasks.list(kind=kind)
+        }
     house.store.dispose()
     return found
 

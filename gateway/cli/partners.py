@@ -4,8 +4,8 @@ from pathlib import Path
 
 from gateway.cli.output import emit, table
 from gateway.errors import GatewayError
-from gateway.flow import deliver
-from gateway.flow.house import House
+from gateway.flow import deliver, traffic
+from gateway.flow.house import House, Transaction
 from gateway.flow.partners import mailbox
 from gateway.settings import As2Transport, Settings, SftpTransport
 from gateway.settings.schema import Partner
@@ -13,13 +13,16 @@ from gateway.settings.schema import Partner
 
 def show(config: Path | None, *, as_json: bool) -> int:
     """Lists the partners of the configuration."""
-    partners = Settings.load(config).partners.values()
+    settings = Settings.load(config)
+    partners = settings.partners.values()
+    stands = _traffic(settings)
     rows = [
         {
             "name": each.name,
             "enabled": each.enabled,
             "stage": each.stage,
             "transport": _address(each),
+            "traffic": stands.get(each.name, ""),
             "receiver": each.envelope.receiver,
             "payers": [payer.id for payer in each.payers],
         }
@@ -28,9 +31,31 @@ def show(config: Path | None, *, as_json: bool) -> int:
     if as_json:
         emit(rows, "", as_json=True)
     else:
-        columns = ("partner", "enabled", "stage", "reached by", "receiver", "payers")
+        columns = ("partner", "enabled", "stage", "reached by", "traffic", "receiver", "payers")
         table("partners", columns, [(*list(each.values())[:-1], ", ".join(each["payers"])) for each in rows])  # type: ignore[arg-type]
     return 0
+
+
+def _traffic(settings: Settings) -> dict[str, str]:
+    """How it stands with each partner's traffic; nothing where the database cannot be asked."""
+    from gateway.app import open_house
+
+    try:
+        house = open_house(settings)
+    except GatewayError:
+        return {}
+    with house.reading() as tx:
+        found = {each: _stands(tx, each) for each in settings.partners}
+    house.store.dispose()
+    return found
+
+
+def _stands(tx: Transaction, partner: str) -> str:
+    refused = tx.tasks.list(subject=partner, kind="refused")
+    if refused:
+        return f"halted: {refused[0].reason}"
+    rests = traffic.resting(tx, partner)
+    return f"rests: {rests}" if rests else "goes on"
 
 
 def _address(partner: Partner) -> str:

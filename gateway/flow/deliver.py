@@ -6,6 +6,7 @@ name, control number and bytes, which the far side recognises.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import BinaryIO
 
 from gateway import logs
@@ -98,7 +99,8 @@ def _unknown(house: House, partner: Partner, document: Document) -> None:
 def _upload(house: House, partner: Partner, document: Document, *, repeated: bool) -> Outcome:
     if isinstance(partner.transport, As2Transport):  # There is no listing, and the Message-ID tells a repetition.
         return as2_sending.upload(house, partner, document)
-    with mailbox(house.settings, partner) as transport:
+    gate = house.gates.of(partner, house.clock)
+    with gate.session("send", partial(mailbox, house.settings, partner)) as transport:
         if repeated and _lies_there(transport, document):
             return Outcome.delivered("found by listing after an unknown outcome")
         with house.store.payloads.open(document.payload) as content:
@@ -159,6 +161,7 @@ class Pickup:
     """One partner's side of receiving: keeps the connection and what the last look saw from poll to poll."""
 
     def __init__(self, house: House, partner: Partner, *, sightings: Sightings | None = None) -> None:
+        self.partner = partner
         self._house = house
         self._partner = partner
         self._sightings = Sightings() if sightings is None else sightings

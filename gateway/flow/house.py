@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from gateway.errors import GatewayError
+from gateway.flow.gates import Gates
 from gateway.settings import Partner, Settings
 from gateway.store import Scope, Store
 from gateway.store import Transaction as Transaction
@@ -29,6 +30,7 @@ class House:
     rng: random.Random = field(default_factory=random.Random)
     actor: str = "gateway"
     restarting: set[str] = field(default_factory=set)
+    gates: Gates = field(default_factory=Gates)
 
     @property
     def today(self) -> date:

@@ -1,10 +1,12 @@
 """The gateway as one Twisted service: workers, a poller for each partner, one for the drop folder, a clock."""
 
+from functools import partial
 from typing import Any
 
 from twisted.application import service
 from twisted.python.threadpool import ThreadPool
 
+from gateway.flow import traffic
 from gateway.flow.deliver import Pickup
 from gateway.flow.folder import Folder
 from gateway.flow.house import House
@@ -19,6 +21,7 @@ class Gateway(service.MultiService):
 
     def __init__(self, house: House, reactor: Any) -> None:
         super().__init__()
+        self._house = house
         settings = house.settings
         enabled = [each for each in settings.partners.values() if each.enabled]
         partners = [each for each in enabled if not isinstance(each.transport, As2Transport)]  # It has no folder.
@@ -28,7 +31,9 @@ class Gateway(service.MultiService):
             Worker(house, pool, reactor, name=f"worker-{number}").setServiceParent(self)
         for partner, pickup in zip(partners, self._pickups, strict=True):
             every_s = partner.schedule.poll_every_s
-            Poller(f"poll:{partner.name}", pickup.poll, every_s, house, pool, reactor).setServiceParent(self)
+            Poller(
+                f"poll:{partner.name}", partial(traffic.poll, house, pickup), every_s, house, pool, reactor
+            ).setServiceParent(self)
         if settings.intake.folder is not None:
             settings.intake.folder.mkdir(parents=True, exist_ok=True)
             every_s = settings.intake.every_s
@@ -45,6 +50,7 @@ class Gateway(service.MultiService):
     def _close(self, result: object) -> object:
         for each in self._pickups:
             each.close()
+        self._house.gates.close()
         self._pool.stop()
         return result
 

@@ -17,7 +17,7 @@ from twisted.python.threadpool import ThreadPool
 
 from gateway import logs
 from gateway.errors import GatewayError, LeaseLost
-from gateway.flow import accept, as2_outgoing, as2_receipt, clock, deliver, receive, submit
+from gateway.flow import accept, as2_outgoing, as2_receipt, clock, receive, submit, traffic
 from gateway.flow.house import House
 from gateway.store import ChangedMeanwhile, Job
 from gateway.transport.base import retry_after
@@ -28,7 +28,7 @@ JOBS: Mapping[str, Callable[[House, Job], None]] = {
     "accept": accept.accept,
     "answer": accept.answer,
     "submit": submit.submit,
-    "send": deliver.send,
+    "send": traffic.send,
     "receive": receive.receive,
     "expect": clock.expect,
     "mdn": as2_receipt.follow,

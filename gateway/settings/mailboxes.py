@@ -95,6 +95,7 @@ class SftpTransport(Section):
     after: After = "remove"
     serial_reads: Flag = False
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    sessions_max: Annotated[int, Field(strict=True, ge=1, le=16)] = 2
     keepalive_s: Annotated[int, Field(strict=True, ge=0)] = 30
     pattern: NonEmpty = "*"
     temporary_suffix: NonEmpty = ".part"

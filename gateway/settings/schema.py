@@ -167,6 +167,17 @@ class Schedule(Section):
     poll_every_s: Annotated[float, Field(gt=0)] = 300.0
 
 
+class Rest(Section):
+    """When a partner at which nothing works is left alone: after how many failures in a row, and for how long.
+
+    ``first`` and ``longest`` are seconds; each rest is twice as long as the one before it.
+    """
+
+    after: Annotated[int, Field(strict=True, ge=2, le=1000)] = 5
+    first: Seconds = 60
+    longest: Seconds = 900
+
+
 class Expectations(Section):
     """Seconds within which the far side must have answered; None where it never does. Written as "15m" or "14d"."""
 
@@ -221,6 +232,7 @@ class Partner(Section):
     receiver: Party
     transport: Annotated[DirectoryTransport | SftpTransport | As2Transport, Field(discriminator="kind")]
     schedule: Schedule = Schedule()
+    rest: Rest = Rest()
     expectations: Expectations = Expectations()
     acknowledge: Acknowledge = Acknowledge()
     payers: Annotated[tuple[PayerServed, ...], Field(min_length=1)]
