@@ -206,6 +206,13 @@ def test_an_asynchronous_receipt_is_posted_until_it_is_taken(begin: Begin) -> No
     assert post.did() == ["as2_received", "as2_receipt_posted"]
 
 
+def test_a_receipt_that_the_partner_does_not_want_is_given_up(begin: Begin) -> None:
+    post = begin(status(429), status(400))
+    send(post.far.port, ONE, post.far.message(), asking(post))
+    assert (post.beat(), post.beat(2), post.beat(100)) == (1, 1, 0)
+    assert post.did() == ["as2_received", "as2_receipt_given_up http_400"]
+
+
 def test_a_late_receipt_is_posted_late_and_a_missing_one_never(begin: Begin) -> None:
     post = begin(status(200), late_s=60.0, faults=Faults(incoming=("late_mdn", "no_mdn")))
     for number in (1, 2):

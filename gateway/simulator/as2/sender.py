@@ -22,6 +22,7 @@ from gateway.simulator.as2.records import OPEN, RECEIPTED, WITHDRAWN, Message, P
 
 POLL_S = 0.1
 RECEIPT_TRIES = 20
+PASSING = (408, 425, 429)  # Answers of a partner that would take the same later.
 NAME = re.compile(r"(?!.*\.part$)[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 CUTS = {Fault.CUT_SENDING: Cut.REQUEST, Fault.CUT_RECEIPT: Cut.ANSWER}
 
@@ -222,6 +223,8 @@ class Sender:
             with self._records.transaction():
                 self._records.posted(owed.id)
                 self._records.note(did="as2_receipt_posted", message=owed.message_id)
+        elif 400 <= status < 500 and status not in PASSING:
+            self._give_up(owed, f"http_{status}")
         else:
             self._later(owed, f"http_{status}")
 
