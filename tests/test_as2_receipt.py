@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from conftest import Clock
 from flow_stage import PARTNER, on_sqlite, request_json
 
 from gateway import logs
-from gateway.flow import as2_receipt
+from gateway.flow import as2_agreed, as2_receipt
+from gateway.flow.as2_arrival import As2Door
 from gateway.flow.as2_audit import EVENT
+from gateway.settings import Settings
 from gateway.store import As2Message, Document, Store
+from gateway.transport.as2 import message_id
 from gateway.transport.as2.disposition import (
     AUTHENTICATION_FAILED,
     DECRYPTION_FAILED,
@@ -25,7 +29,8 @@ from gateway.transport.as2.disposition import (
     UNEXPECTED_ERROR,
     Disposition,
 )
-from gateway.transport.as2.message import Mic
+from gateway.transport.as2.message import Mic, Part, build
+from gateway.transport.spool import Spool
 
 WITHIN_S = 1800
 RESENDS = 2
@@ -256,6 +261,42 @@ def test_a_receipt_for_another_content_is_never_counted_as_delivered(near: As2St
     near.posts(near.receipt(message))
     assert now(near).state == "received", "the partner has put it right"
     assert near.stage.tasks() == []
+
+
+@pytest.mark.parametrize(
+    ("agreed_later", "altered", "state"),
+    [("", False, "received"), ("", True, "mismatch"), ("application/edi-consent", False, "mismatch")],
+)
+@on_sqlite
+def test_failure_case_3_another_mic_algorithm_than_was_asked_for(
+    near: As2Stage, agreed_later: str, altered: bool, state: str
+) -> None:
+    """The message is built once more to compare; where the agreement has changed since, nobody can say."""
+    house, document = near.stage.house, ours(near)
+    partner, name = house.partner(PARTNER), message_id(document.id)
+    terms = as2_agreed.terms(house.settings, partner, house.clock())
+    part = Part(
+        name=document.name,
+        content_type=terms.content_type,
+        source=partial(house.store.payloads.open, document.payload),
+        size=document.size,
+    )
+    sent = build([part], message_id=name, terms=terms, at=house.clock(), spool=Spool)
+    assert sent.mic is not None
+    with house.store.transaction(house.everything()) as tx:
+        message = tx.as2_messages.begin(
+            partner=PARTNER, message_id=name, document=document.id, mic=sent.mic.digest, mic_algorithm="sha256"
+        )
+    mic = sent.mic_as("sha512")
+    if altered:
+        mic = replace(mic, digest="A" + mic.digest[1:] if mic.digest[0] != "A" else "B" + mic.digest[1:])
+    if agreed_later:
+        path = near.stage.folder / "trading_partners" / f"{PARTNER}.toml"
+        path.write_text(path.read_text().replace("mdn_resends", f'content_type = "{agreed_later}"\nmdn_resends'))
+        house.settings = Settings.load(near.stage.folder / "conf" / "gateway.toml")
+        near.door = As2Door(house)
+    assert near.posts(near.receipt(message, mic=mic)).code == 200
+    assert now(near).state == state
 
 
 def test_what_the_partner_writes_in_words_of_its_own_is_not_repeated(near: As2Stage, written: io.StringIO) -> None:

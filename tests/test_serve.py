@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,37 @@ def test_it_refuses_to_start_on_a_schema_that_is_behind(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "gateway db upgrade" in done.stderr
+
+
+@pytest.fixture
+def as2_stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage whose partner is reached over AS2, with a database; the payer has agreed and runs."""
+    stage = Stage(tmp_path, over="as2")
+    stage.configure(stage.start_payer())
+    stage.upgrade()
+    yield stage
+    stage.stop()
+
+
+def test_the_as2_listener_is_there_while_it_serves(as2_stage: Stage) -> None:
+    process = as2_stage.start_gateway()
+    with socket.create_connection(("127.0.0.1", as2_stage.as2_port), 20) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert line.recv(1000).startswith(b"HTTP/1.1 200")
+        process.send_signal(signal.SIGTERM)
+        assert line.recv(1000) == b"", "who waits for nothing is hung up on"
+        assert process.wait(20) == 0
+    assert "as2.listening" in events(as2_stage)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", as2_stage.as2_port), 20)
+
+
+def test_a_taken_port_of_as2_is_told_at_the_start(as2_stage: Stage) -> None:
+    command = [sys.executable, "-m", "gateway", "serve"]
+    with socket.create_server(("127.0.0.1", as2_stage.as2_port)):
+        done = subprocess.run(
+            command, env=as2_stage.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+    assert done.returncode == 2
+    assert "nobody can listen there" in done.stderr
+    assert "[as2]" in done.stderr
