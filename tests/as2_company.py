@@ -1,11 +1,12 @@
 """EXAMPLECLEAR's end of a wire: scripts for a web server that open what NORTHSIDE posts, and answer with receipts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
-from as2_server import Exchange, Site
+import pytest
+from as2_server import Exchange, Script, Site, site
 from as2_stage import X12, agreed, arrived, mirrored
 from cms_keys import NOW
 
@@ -13,9 +14,11 @@ from gateway.transport.as2 import As2Settings, As2Transport
 from gateway.transport.as2.disposition import PROCESSED, Disposition
 from gateway.transport.as2.mdn import build_mdn
 from gateway.transport.as2.message import Mic, Opened
+from gateway.transport.as2.restart import FROM_BYTES
 from gateway.transport.as2.terms import Terms
-from gateway.transport.base import Outcome
+from gateway.transport.base import Outcome, Proof
 
+LARGE = X12 * (3 * FROM_BYTES // len(X12))
 REFERENCE = "do_NzUkywi8N8jmgVC9V1CLpQ"
 RECEIPT_ID = "<receipt-1@exampleclear.example>"
 
@@ -86,3 +89,24 @@ class Company:
                 exchange.drop()
 
         return script
+
+
+@pytest.fixture
+def company() -> Iterator[Company]:
+    with site() as made:
+        yield Company(made)
+
+
+def says(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Script:
+    """Takes all, and answers so."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.read()
+        exchange.answer(status, headers, body)
+
+    return script
+
+
+def proves(outcome: Outcome) -> Proof:
+    assert outcome.receipt is not None
+    return outcome.receipt.state

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from as2_company import Company
+from as2_company import Company, says
 from as2_house import as2_settings
 from as2_server import Exchange, Script, Site, site
 from as2_stage import agreed
@@ -64,14 +64,6 @@ def making(store: Store, clock: Clock, tmp_path: Path) -> Iterator[Making]:
             return There(server, stage)
 
         yield make
-
-
-def says(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Script:
-    def script(exchange: Exchange) -> None:
-        exchange.read()
-        exchange.answer(status, headers, body)
-
-    return script
 
 
 def again(there: There, seconds: float = 1000) -> None:

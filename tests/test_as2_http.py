@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from as2_server import PAST, Exchange, Script, Site, TlsKeys, site, tls_keys
+from as2_company import says
+from as2_server import PAST, Exchange, Site, TlsKeys, site, tls_keys
 
 from gateway.errors import PartnerRefused, PartnerUnreachable, SettingsInvalid
 from gateway.transport.as2 import http, post_receipt
@@ -53,16 +54,6 @@ def secure(tmp_path: Path) -> Iterator[Site]:
 def taken(exchange: Exchange) -> None:
     exchange.read()
     exchange.answer(200, {"Content-Type": "text/plain"}, b"thanks")
-
-
-def says(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Script:
-    """Takes all, and answers so."""
-
-    def script(exchange: Exchange) -> None:
-        exchange.read()
-        exchange.answer(status, headers, body)
-
-    return script
 
 
 def refused(where: Site | str, **more: Any) -> str:
