@@ -10,6 +10,7 @@ imports the same modules.
 import argparse
 import getpass
 import hashlib
+import io
 import json
 import os
 import platform
@@ -31,6 +32,13 @@ TASKS = Path(__file__).with_name("transport_tasks.py")
 sys.path.insert(0, str(ROOT / "tests"))  # The real sshd of the tests is this bench's, too.
 
 from sftp_peers import Sshd  # noqa: E402
+
+from gateway.cli.stage import THEM, US, Stage  # noqa: E402
+from gateway.transport.as2.message import Part, build  # noqa: E402
+from gateway.transport.as2.terms import Terms  # noqa: E402
+from gateway.transport.cms import Certificate, Identity  # noqa: E402
+from gateway.transport.cms.making import make_identity  # noqa: E402
+from gateway.transport.spool import Spool  # noqa: E402
 
 MB = 1_000_000
 Told = dict[str, float]
@@ -143,46 +151,99 @@ def measure_as2(folder: Path, size: int, large: int, rounds: int) -> None:
 # --- SFTP ------------------------------------------------------------------------------------------------------------
 
 
+class Sftp:
+    """A real sshd over a folder, with a file at each side."""
+
+    def __init__(self, home: Path, size: int, **more: Any) -> None:
+        home.mkdir()
+        self.home, self.file = home, home / "payload"
+        self.inbox, self.outbox = home / "theirs", home / "ours"
+        self.inbox.mkdir()
+        self.outbox.mkdir()
+        digest = write_file(self.file, size)
+        (self.inbox / "theirs.edi").hardlink_to(self.file)
+        self._sshd = Sshd(home)
+        self.port, user = self._sshd.port, getpass.getuser()
+        (home / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {' '.join(self._sshd.host_key.split()[:2])}\n")
+        self.stage = home / "stage.json"
+        known = {"sftp_port": self.port, "user": user, "user_key": str(home / "user"), "host_key": self._sshd.host_key}
+        known |= {"inbox": str(self.inbox), "outbox": str(self.outbox), "file": str(self.file), "digest": digest}
+        self.stage.write_text(json.dumps({**known, **more}))
+        self._client = ["sftp", "-q", "-b", "-", "-P", str(self.port), "-i", str(home / "user"), "-F", "none"]
+        self._client += ["-o", f"UserKnownHostsFile={home / 'known_hosts'}", f"{user}@127.0.0.1"]
+
+    def openssh(self, batch: str) -> Callable[[], Told]:
+        return lambda: theirs(self._client, input=batch.encode())
+
+    def ours(self, task: str) -> Callable[[], Told]:
+        return lambda: ours(task, self.stage)
+
+    def close(self) -> None:
+        self._sshd.close()
+
+
 def measure_sftp(folder: Path, size: int, rounds: int) -> None:
-    home = folder / "sftp"
-    home.mkdir()
-    inbox, outbox, file = home / "theirs", home / "ours", home / "payload"
-    inbox.mkdir()
-    outbox.mkdir()
-    digest = write_file(file, size)
-    (inbox / "theirs.edi").hardlink_to(file)
-    sshd = Sshd(home)
-    (home / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {' '.join(sshd.host_key.split()[:2])}\n")
-    stage = home / "stage.json"
-    known: dict[str, Any] = {"sftp_port": sshd.port, "user": getpass.getuser(), "user_key": str(home / "user")}
-    known |= {
-        "host_key": sshd.host_key,
-        "inbox": str(inbox),
-        "outbox": str(outbox),
-        "file": str(file),
-        "digest": digest,
-    }
-    stage.write_text(json.dumps(known))
-    client = ["sftp", "-q", "-b", "-", "-P", str(sshd.port), "-i", str(home / "user"), "-F", "none"]
-    client += ["-o", f"UserKnownHostsFile={home / 'known_hosts'}", f"{getpass.getuser()}@127.0.0.1"]
-
-    def openssh(batch: str) -> Callable[[], Told]:
-        return lambda: theirs(client, input=batch.encode())
-
+    sftp = Sftp(folder / "sftp", size)
+    put, get = f"put {sftp.file} {sftp.outbox}/x", f"get {sftp.inbox}/theirs.edi {sftp.home}/got"
     try:
-        their_put, our_put = in_turn(rounds, openssh(f"put {file} {outbox}/x"), lambda: ours("sftp_put", stage))
-        their_get, our_get = in_turn(
-            rounds, openssh(f"get {inbox}/theirs.edi {home}/got"), lambda: ours("sftp_get", stage)
-        )
+        their_put, our_put = in_turn(rounds, sftp.openssh(put), sftp.ours("sftp_put"))
+        their_get, our_get = in_turn(rounds, sftp.openssh(get), sftp.ours("sftp_get"))
+        base = sftp.ours("imported_sftp")()["peak_kib"]
     finally:
-        sshd.close()
+        sftp.close()
     rows = [
         compared(f"put {size // MB} MB", size, our_put, their_put),
         compared(f"get {size // MB} MB", size, our_get, their_get),
     ]
     print(table(["SFTP beside OpenSSH", *HEAD[1:]], rows), flush=True)
-    base = ours("imported_sftp", stage)["peak_kib"]
     print(f"a process that only imports the transport: {base / 1024:.0f} MB")
+
+
+# --- The reactor -----------------------------------------------------------------------------------------------------
+
+TRANSFERS, TRANSFERRED = 8, 21 * MB
+
+
+def measure_lateness(folder: Path) -> None:
+    rows = []
+    for name, told in (("AS2", _as2_lateness(folder)), ("SFTP", _sftp_lateness(folder))):
+        figures = [f"{told[each]:.1f} ms" for each in ("p50", "p99", "max")]
+        rows.append([f"{TRANSFERS} x {TRANSFERRED // MB} MB over {name}", f"{told['looks']:.0f}", *figures])
+    print(table(["lateness of the reactor", "looks", "p50", "p99", "worst"], rows), flush=True)
+
+
+def _sftp_lateness(folder: Path) -> Told:
+    sftp = Sftp(folder / "sftp-late", TRANSFERRED, transfers=TRANSFERS)
+    try:
+        return ours("lateness_sftp", sftp.stage)
+    finally:
+        sftp.close()
+
+
+def _as2_lateness(folder: Path) -> Told:
+    """A gateway's configuration with one AS2 partner, and messages of that partner as files."""
+    home = folder / "as2-late"
+    stage = Stage(home / "stage", over="as2")
+    (home / "stage").mkdir(parents=True)
+    stage.agree()
+    certificate, key = make_identity(THEM, at=datetime.now(UTC), days=2)
+    (home / "them.pem").write_text(certificate)
+    stage.configure({"as2_url": "http://127.0.0.1:9/as2", "as2_certificate": str(home / "them.pem")})
+    stage.upgrade()
+    theirs = Identity.load(certificate, key)
+    us = Certificate.load((stage.folder / "conf" / "keys" / "us.pem").read_text())
+    terms = Terms(partner="bench", us=THEM, them=US, our_signers=(theirs,), their_encryption=(us,))
+    content = os.urandom(TRANSFERRED)
+    for number in range(TRANSFERS):
+        part = Part(name="", content_type="application/edi-x12", source=lambda: io.BytesIO(content), size=TRANSFERRED)
+        built = build([part], message_id=f"<{number}@bench>", terms=terms, at=datetime.now(UTC), spool=Spool)
+        (home / f"{number}.headers").write_text(json.dumps(built.headers))
+        with (home / f"{number}.p7m").open("wb") as file:
+            file.writelines(built.chunks())
+    path = home / "stage.json"
+    known = {"config": str(stage.config), "folder": str(home), "port": stage.as2_port, "transfers": TRANSFERS}
+    path.write_text(json.dumps({**known, "stage": str(path)}))
+    return ours("lateness_as2", path)
 
 
 def main(*, quick: bool, rounds: int) -> None:
@@ -193,6 +254,8 @@ def main(*, quick: bool, rounds: int) -> None:
         measure_as2(Path(name), 50 * MB, (200 if quick else 1000) * MB, rounds)
         print()
         measure_sftp(Path(name), (50 if quick else 200) * MB, rounds)
+        print()
+        measure_lateness(Path(name))
 
 
 if __name__ == "__main__":

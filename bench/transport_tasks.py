@@ -173,7 +173,132 @@ def imported_as2(_: dict[str, Any]) -> Told:
     return {}
 
 
-TASKS = {each.__name__: each for each in (imported_sftp, sftp_put, sftp_get, imported_as2, as2_build, as2_open)}
+# --- The reactor -----------------------------------------------------------------------------------------------------
+
+LOOK_S = 0.005
+
+
+def _lateness(reactor: Any, transfer: Callable[[], object], stop: Callable[[], Any] = lambda: None) -> Told:
+    """Runs blocking work in a thread and looks, every 5 ms, how late the reactor comes to look. Milliseconds.
+
+    ``stop`` ends what runs in the reactor.
+    """
+    from twisted.internet.defer import maybeDeferred
+    from twisted.internet.task import LoopingCall
+    from twisted.internet.threads import deferToThread
+
+    late: list[float] = []
+    due = [0.0]
+
+    def look() -> None:
+        now = reactor.seconds()
+        late.append(max(0.0, now - due[0]) * 1000)
+        due[0] = now + LOOK_S
+
+    def start() -> None:
+        due[0] = reactor.seconds() + LOOK_S
+        looking.start(LOOK_S, now=False)
+        deferToThread(transfer).addErrback(failed.append).addCallback(over)
+
+    def over(_: object) -> None:
+        looking.stop()
+        maybeDeferred(stop).addErrback(failed.append).addCallback(lambda _: reactor.stop())
+
+    failed: list[Any] = []
+    looking = LoopingCall(look)
+    looking.clock = reactor
+    reactor.callWhenRunning(start)
+    reactor.run(installSignalHandlers=False)
+    if failed:
+        failed[0].raiseException()
+    late.sort()
+    at = [late[int(len(late) * share)] for share in (0.5, 0.99)]
+    return {"looks": float(len(late)), "p50": at[0], "p99": at[1], "max": late[-1]}
+
+
+def _reactor() -> Any:
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install()
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def lateness_sftp(stage: dict[str, Any]) -> Told:
+    """Eight mailboxes at once, four that put a file and four that get one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    reactor = _reactor()
+    _mailbox(stage).close()  # A gateway has imported all of it long before.
+
+    def one(number: int) -> None:
+        with _mailbox(stage) as mailbox:
+            if number % 2:
+                with Path(stage["file"]).open("rb") as payload:
+                    assert mailbox.send(f"ours-{number}.edi", payload).state == "delivered"
+                return
+            assert not list(mailbox.fetch(Nothing()))
+            for arrival in mailbox.fetch(Nothing()):
+                while arrival.payload.read(PIECE):
+                    pass
+
+    def transfer() -> None:
+        with ThreadPoolExecutor(stage["transfers"]) as pool:
+            list(pool.map(one, range(stage["transfers"])))
+
+    return _lateness(reactor, transfer)
+
+
+def lateness_as2(stage: dict[str, Any]) -> Told:
+    """A whole listener, which opens and stores what eight senders of another process post at once."""
+    import subprocess
+
+    from gateway import logs
+    from gateway.app import open_house, open_inbox
+    from gateway.settings import Settings
+
+    logs.configure("error", json=True)
+    reactor = _reactor()
+    house = open_house(Settings.load(Path(stage["config"])))
+    inbox = open_inbox(house, reactor)
+    inbox.startService()
+
+    def transfer() -> None:
+        subprocess.run([sys.executable, __file__, "as2_post", stage["stage"]], check=True, stdout=subprocess.DEVNULL)
+
+    try:
+        return _lateness(reactor, transfer, inbox.stopService)
+    finally:
+        with house.reading() as tx:
+            taken = len(tx.documents.list(direction="in"))
+        house.store.dispose()
+        assert taken == stage["transfers"], f"{taken} messages were stored"
+
+
+def as2_post(stage: dict[str, Any]) -> Told:
+    """Posts prepared messages, all at once, as a partner would; each wants a good receipt."""
+    from concurrent.futures import ThreadPoolExecutor
+    from http.client import HTTPConnection
+
+    def one(number: int) -> None:
+        head = json.loads((Path(stage["folder"]) / f"{number}.headers").read_text())
+        body = Path(stage["folder"]) / f"{number}.p7m"
+        connection = HTTPConnection("127.0.0.1", stage["port"], timeout=300)
+        with body.open("rb") as file:
+            connection.request("POST", "/as2", file, {**dict(head), "Content-Length": str(body.stat().st_size)})
+            answer = connection.getresponse()
+            told = answer.read()
+        assert answer.status == 200, (answer.status, told)
+        assert b"processed" in told, "a receipt says what became of it"
+
+    with ThreadPoolExecutor(stage["transfers"]) as pool:
+        return _timed(lambda: list(pool.map(one, range(stage["transfers"]))))
+
+
+_SFTP = (imported_sftp, sftp_put, sftp_get, lateness_sftp)
+_AS2 = (imported_as2, as2_build, as2_open, lateness_as2, as2_post)
+TASKS = {each.__name__: each for each in (*_SFTP, *_AS2)}
 
 
 def main(task: str, stage: Path) -> None:

@@ -56,7 +56,7 @@ class Stage:
         """Starts the simulated payer; what it says of its mailbox: port, host key, user, password file."""
         home = self.folder / "payer"
         home.mkdir(parents=True, exist_ok=True)
-        config = ["--config", str(self._agree())] if self._over == "as2" else []
+        config = ["--config", str(self.agree())] if self._over == "as2" else []
         with (self.folder / "payer.log").open("a") as log:
             process = subprocess.Popen(
                 [
@@ -83,7 +83,7 @@ class Stage:
         said: Mapping[str, Any] = json.loads(line)
         return said
 
-    def _agree(self) -> Path:
+    def agree(self) -> Path:
         """Makes the gateway's key, and tells the payer of its certificate and of where it will listen."""
         keys, agreement = self.folder / "conf" / "keys", self.folder / "payer.toml"
         if not agreement.exists():
