@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_settings import EXAMPLE, GATEWAY, PARTNER, House
 
-from gateway.errors import SettingsInvalid
+from gateway.errors import Finding, SettingsInvalid
 from gateway.settings import As2Transport, CertificateSource
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -62,13 +64,13 @@ def house(tmp_path: Path) -> House:
 
 
 def test_what_was_agreed_is_read_with_its_defaults(house: House) -> None:
-    settings = house.load()
-    assert settings.as2 is not None
-    assert (settings.as2.port, settings.as2.body_max, settings.as2.header_max) == (4443, 2 * 10**9, 16_000)
-    assert settings.spool == house.folder / "var" / "spool"
-    (key,) = settings.as2.identities[0].keys
+    loaded = house.load()
+    assert loaded.as2 is not None
+    assert (loaded.as2.port, loaded.as2.body_max, loaded.as2.header_max) == (4443, 2 * 10**9, 16_000)
+    assert loaded.spool == house.folder / "var" / "spool"
+    (key,) = loaded.as2.identities[0].keys
     assert (key.use, key.sign_from, key.certificate.read()) == (("sign", "decrypt"), None, PEM.encode())
-    agreed = settings.partners["simulated"].transport
+    agreed = loaded.partners["simulated"].transport
     assert isinstance(agreed, As2Transport)
     assert (agreed.sign, agreed.encrypt, agreed.mdn, agreed.mdn_signed) == ("sha256", "aes256-cbc", "sync", True)
     assert (agreed.require_signature, agreed.require_encryption, agreed.allow) == (True, True, ())
@@ -238,3 +240,31 @@ def test_a_certificate_that_went_away_is_told_where_it_is_read(tmp_path: Path) -
         source.read()
     assert repr(source) == "CertificateSource(file:gone.pem)"
     assert source == CertificateSource("file:gone.pem", tmp_path) != CertificateSource("file:gone.pem")
+
+
+_toml = st.recursive(
+    st.booleans() | st.integers(-5, 99999) | st.sampled_from(["''", "'as2'", "'http://[::1'", "'file:x'", "1e999"]),
+    lambda inner: st.lists(inner, max_size=3) | st.just("{ a = 1 }"),
+    max_leaves=4,
+)
+_OWN_KEYS = ("listen", "port", "url", "body_max", "spool", "tls", "identities", "timeout_s", "expansion_max")
+
+
+@settings(max_examples=150, deadline=None)
+@given(key=st.sampled_from((*As2Transport.model_fields, *_OWN_KEYS)), value=_toml, own=st.booleans())
+def test_no_value_of_any_key_ever_raises_anything_else(
+    key: str, value: object, own: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    house = House(tmp_path_factory.mktemp("house"))
+    text = str(value).replace("True", "true").replace("False", "false").replace('"', "")
+    line = f"{key} = {text}"
+    table = OWN[: OWN.index("[[as2")] if key not in ("tls", "identities") else "[as2]\n"
+    kept = [each for each in table.splitlines() if each.split(" =")[0] != key]
+    house.write("conf/gateway.toml", BARE + "\n".join([*kept, line] if own else [OWN]))
+    agree(house, "" if own else line)
+    findings: tuple[Finding, ...] = ()
+    try:
+        house.load()
+    except SettingsInvalid as error:
+        findings = error.findings
+    assert all(each.what and each.fix and each.where for each in findings)
