@@ -26,6 +26,7 @@ from gateway.web.as2_request import As2Request
 from gateway.web.as2_spooling import PENDING_MAX
 from gateway.web.as2_tls import Reception, Shown
 
+ETAG = ("ETag", '"transfer-1"')
 CHUNKED = (*PAIR, ("Transfer-Encoding", "chunked"))
 
 
@@ -111,6 +112,13 @@ def test_whoever_only_looks_learns_nothing(door: FakeDoor, listener: Listening) 
     assert door.told.empty()
 
 
+def test_a_refusal_of_a_look_has_no_body(door: FakeDoor, listener: Listening) -> None:
+    with listener.line() as line:
+        reply = line.ask("HEAD", ETAG)
+        assert reply.status == 403
+        assert line.closed(), "and nothing comes behind its head"
+
+
 # What it refuses.
 
 
@@ -146,6 +154,7 @@ def test_what_is_not_taken_is_answered_and_told(
         reply = line.reply()
         assert (reply.status, reply.headers["connection"]) == (status, "close")
         assert reply.body
+        assert ("allow" in reply.headers) == (status == 405)
         assert door.told.get(timeout=30).kind == kind
     assert door.bodies == []
     with listener.line() as line:
@@ -201,7 +210,8 @@ def test_more_than_is_held_of_all_senders_together(door: FakeDoor) -> None:
             assert door.entered.acquire(timeout=30)
         with listener.line() as further:
             further.request("POST", PAIR, bytes(90_000))
-            assert further.reply().status == 503
+            reply = further.reply()
+            assert (reply.status, reply.headers["retry-after"]) == (503, "60")
         assert door.told.get(timeout=30).kind == "too_much_in_hand"
         door.open.set()
         for line in lines:
@@ -449,9 +459,6 @@ def test_a_key_that_is_not_the_certificates_is_told(door: FakeDoor) -> None:
 
 
 # AS2 restart.
-
-
-ETAG = ("ETag", '"transfer-1"')
 
 
 def _held_of(listener: Listening, *pair: tuple[str, str]) -> int:

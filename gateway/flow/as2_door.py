@@ -20,9 +20,9 @@ class Head:
     certificate: str = ""
 
     def header(self, name: str) -> str:
-        """The last one of this name, in any case; "" where there is none."""
+        """The first one of this name, in any case, which counts where there are several; "" where there is none."""
         wanted = name.lower()
-        return next((value for key, value in reversed(self.headers) if key.lower() == wanted), "")
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ A receipt settles a message once. One that is late still counts, one that comes 
 names another content than ours is for a person: it is never counted as delivered and nothing is sent again by itself.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -59,8 +60,7 @@ def settle(house: House, tx: Transaction, partner: Partner, message: As2Message,
         state=state,
         reason=why.get(state, ""),
         disposition=receipt.disposition,
-        mdn=house.store.payloads.put([receipt.body]),
-        mdn_headers=receipt.headers,
+        mdn=house.store.payloads.put(_whole(receipt)),
     )
     document = tx.documents.get(message.document, lock=True)
     tx.tasks.close(_task_key(message), "its receipt came")
@@ -73,6 +73,13 @@ def settle(house: House, tx: Transaction, partner: Partner, message: As2Message,
     tx.events.add(document.id, _EVENTS[state], document=document.id, message=message.id, disposition=told, late=late)
     log.info("as2.receipt_counts", document=document.id, partner=partner.name, state=state)
     return state
+
+
+def _whole(receipt: Receipt) -> Iterator[bytes]:
+    """As it came: it is evidence. Its headers are a partner's own words, so they are sealed, too."""
+    lines = [f"{name}: {value}" for name, value in receipt.headers]
+    yield "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+    yield receipt.body
 
 
 def _not_now(tx: Transaction, message: As2Message, receipt: Receipt, told: str) -> str:

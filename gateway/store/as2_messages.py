@@ -33,9 +33,9 @@ come for too long; then what the MDN says: received as we sent it, refused, or a
 class As2Message:
     """``contents`` are the payload ids of its parts; ``payload`` is all of a refused message, header block and body.
 
-    ``mdn`` is the payload id of the MDN's body: of ours (direction in) or of theirs (out). ``mdn_url`` is where they
-    want ours posted, "" where it went back in the response; ``mdn_sent_at`` says when that was done. ``attempts``
-    counts how often it came, or was posted.
+    ``mdn`` is a payload id: of the body of our MDN, whose headers are ``mdn_headers`` (direction in), or of theirs with
+    its header block (out). ``mdn_url`` is where they want ours posted, "" where it went back in the response;
+    ``mdn_sent_at`` says when that was done. ``attempts`` counts how often it came, or was posted.
     """
 
     id: str

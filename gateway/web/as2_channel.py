@@ -4,7 +4,6 @@ Twisted's channel reads the protocol. Here stands what it lets through: how larg
 how slow a body may come. Knows nothing of AS2.
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -21,6 +20,9 @@ HEAD_S = 30.0  # from a connection, or from the first byte of a further request,
 RATE_MIN = 1000  # bytes of a body in a second, over a whole window of the idle timeout
 LINGER_S = 5.0
 LINGER_BYTES = 1024 * 1024
+METHODS = "POST, GET, HEAD"
+RETRY_S = 60
+_BESIDE = {405: f"Allow: {METHODS}", 503: f"Retry-After: {RETRY_S}"}
 
 TOO_LARGE = TurnedAway(code=431, kind="headers_too_large", what="The header fields are too large or too many")
 MALFORMED = TurnedAway(code=400, kind="malformed_request", what="This is no HTTP request that can be read")
@@ -67,6 +69,7 @@ class As2Channel(http.HTTPChannel):
         self.refused: TurnedAway | None = None
         self._head_bytes = 0
         self._dropped = 0
+        self._lost = False
         self._received_before = 0
         self._idle_before_hold: float | None = None
         self._timers: dict[str, Any] = {}
@@ -81,6 +84,7 @@ class As2Channel(http.HTTPChannel):
         self._start("head", HEAD_S, self._too_slow)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
         for name in list(self._timers):
             self._cancel(name)
         super().connectionLost(reason)
@@ -159,7 +163,7 @@ class As2Channel(http.HTTPChannel):
     def address(self) -> str:
         return str(getattr(self.getPeer(), "host", ""))
 
-    def refuse(self, why: TurnedAway, headers: Mapping[str, str] | None = None) -> None:
+    def refuse(self, why: TurnedAway) -> None:
         """Answer with a refusal and take nothing more from this connection."""
         if self.refused is not None:
             return
@@ -169,7 +173,7 @@ class As2Channel(http.HTTPChannel):
         self.setTimeout(None)
         if self.requests:
             self._incoming.give_up()
-        self.transport.write(_refusal(why, headers or {}))
+        self.transport.write(_refusal(why, bodiless=getattr(self, "_command", b"") == b"HEAD"))
         self._start("linger", LINGER_S, self._hang_up)
         self._lobby.turned_away(why, self.address)
 
@@ -180,7 +184,7 @@ class As2Channel(http.HTTPChannel):
         self._networkProducer.pauseProducing()
 
     def go_on(self) -> None:
-        if self.refused is not None:
+        if self.refused is not None or self._lost:
             return
         if self._handlingRequest:
             self._savedTimeOut = self._idle_before_hold
@@ -234,9 +238,10 @@ class As2Channel(http.HTTPChannel):
                 timer.cancel()
 
 
-def _refusal(why: TurnedAway, headers: Mapping[str, str]) -> bytes:
+def _refusal(why: TurnedAway, *, bodiless: bool) -> bytes:
     body = f"{why.what}\n".encode("ascii", "replace")
     lines = [f"HTTP/1.1 {why.code} {HTTPStatus(why.code).phrase}", "Content-Type: text/plain; charset=us-ascii"]
     lines += [f"Content-Length: {len(body)}", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+    if why.code in _BESIDE:
+        lines.append(_BESIDE[why.code])
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + (b"" if bodiless else body)

@@ -14,7 +14,7 @@ from gateway.flow.as2_door import Admitted, Answer, Door, Head, TurnedAway
 from gateway.transport.as2.building import FEATURES, VERSION
 from gateway.transport.as2.restart import FEATURE
 from gateway.transport.spool import Spool
-from gateway.web.as2_channel import As2Channel
+from gateway.web.as2_channel import METHODS, RETRY_S, As2Channel
 from gateway.web.as2_partials import Key, Partials, Range
 from gateway.web.as2_spooling import InThread, Spooling
 from gateway.web.as2_tls import fingerprint
@@ -22,8 +22,6 @@ from gateway.web.as2_tls import fingerprint
 log = logs.get()
 
 ANNOUNCED = (("AS2-Version", VERSION), ("EDIINT-Features", f"{FEATURES}, {FEATURE}"))
-METHODS = "POST, GET, HEAD"
-RETRY_S = 60
 _BUSY = Answer(code=503, headers=(("Retry-After", str(RETRY_S)),), body=b"Please send it again later\n")
 _CROWDED = TurnedAway(code=503, kind="too_much_in_hand", what="Please send it again later")
 _HEALTHY = Answer(code=200, headers=(("Content-Type", "text/plain"),), body=b"OK\n")
@@ -149,7 +147,7 @@ class As2Request(http.Request):
         """Nothing to prepare: there is a spool already."""
 
     def handleContentChunk(self, data: bytes) -> None:
-        if self._body is None:
+        if self._body is None or self._ended:
             return
         self._body.write(data)
         self._inbox.in_hand += len(data)
