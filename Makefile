@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.installed
 LIBAS2 := tests/peers/libas2
 
-.PHONY: demo test peers interop lint crash fuzz clean
+.PHONY: demo test peers interop lint crash soak fuzz clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ lint: $(READY)
 # The crash test at full size: 50 kills, 200 authorizations and 200 claims, on SQLite and on PostgreSQL.
 crash: $(READY)
 	$(VENV)/bin/pytest -n 0 -m full tests/test_crash.py
+
+# 2,000 AS2 messages and 2,000 SFTP files over cut lines, to a slow partner that loses receipts, with 60 kills in between.
+soak: $(READY)
+	$(VENV)/bin/pytest -n 0 -s -m full tests/test_soak.py
 
 # The X12 engine against pyx12 on 20,000 spoiled documents, and against arbitrary bytes for ten minutes.
 fuzz: $(READY)
