@@ -15,7 +15,7 @@ import pytest
 
 from gateway.app import open_house
 from gateway.cli.demo_cast import Scene, authorization, claim
-from gateway.cli.stage import Stage, playing
+from gateway.cli.stage import Stage
 from gateway.flow.house import House, Transaction
 from gateway.settings import Settings
 
@@ -110,7 +110,10 @@ def _open(tx: Transaction) -> int:
 @contextmanager
 def played(folder: Path, count: int, *, payer: dict[str, Any], terms: dict[str, Any]) -> Iterator[Played]:
     stage = Stage(folder, over="as2", delay_scale=0.05, as2={"retry_s": 0.2, **payer}, as2_terms=terms)
-    with playing(stage):
+    try:
+        stage.configure(stage.start_payer(), batch_max=1)  # One record each: as many messages as faults.
+        stage.upgrade()
+        stage.start_gateway()
         today = datetime.now(UTC).date()
         for number in range(1, count + 1):
             scene = Scene(name="", member=f"A1-PAID-{number:04}", authorization=(), claim="paid")
@@ -123,6 +126,8 @@ def played(folder: Path, count: int, *, payer: dict[str, Any], terms: dict[str, 
             yield Played(stage, house, count)
         finally:
             house.store.dispose()
+    finally:
+        stage.stop()
 
 
 def check(both: Played) -> None:
@@ -148,7 +153,7 @@ def test_requests_go_out_and_answers_come_back_through_lost_receipts(tmp_path: P
 @pytest.mark.full
 def test_each_fault_once_and_each_document_once(tmp_path: Path) -> None:
     payer = {"late_s": 1.0, "faults": {"incoming": COMING, "outgoing": GOING}}
-    with played(tmp_path, 8, payer=payer, terms={}) as both:
+    with played(tmp_path, 5, payer=payer, terms={}) as both:
         check(both)
         assert both.told("fault") == {*COMING, *GOING}
         assert both.messages() == {"out": {"received"}, "in": {"processed"}}
@@ -160,7 +165,7 @@ def test_each_fault_once_with_receipts_that_are_posted_later(tmp_path: Path) -> 
     """A receipt of a stranger, or without a signature, is kept and told. Its message goes again, or an answer to what
     was in it is quicker and proves as much: then its receipt stays overdue."""
     payer = {"mdn": "async", "within_s": 3.0, "late_s": 1.0, "faults": {"incoming": COMING, "outgoing": GOING}}
-    with played(tmp_path, 8, payer=payer, terms={"mdn": "async", "mdn_within": "5s"}) as both:
+    with played(tmp_path, 5, payer=payer, terms={"mdn": "async", "mdn_within": "5s"}) as both:
         check(both)
         assert both.told("fault") == {*COMING, *GOING}
         assert both.messages()["in"] == {"processed", "refused"}
