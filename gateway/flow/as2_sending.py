@@ -83,7 +83,8 @@ def conclude(house: House, job: Job, partner: Partner, document: Document, outco
         )
     if state in ("refused", "mismatch"):
         raise PartnerRefused(f"it was not delivered: {_reason(outcome, state)}", where=where, fix=_REFUSED_FIX)
-    log.info("document.sent", document=document.id, partner=partner.name, attempts=job.attempts, state=state)
+    event = "document.awaits_receipt" if state == "awaited" else "document.sent"
+    log.info(event, document=document.id, partner=partner.name, attempts=job.attempts, bytes=document.size)
 
 
 def _taken(
