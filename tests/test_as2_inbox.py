@@ -15,8 +15,10 @@ import pytest
 from as2_lines import PAIR, FakeDoor, Listening, Pem, head, listening, made_certificate
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from gateway.errors import GatewayError, SettingsInvalid
 from gateway.transport.spool import Spool
@@ -381,6 +383,68 @@ def test_a_connection_on_which_nothing_happens_is_closed(door: FakeDoor) -> None
     ticking.comes(head("POST", (*PAIR, ("Content-Length", "10"))) + b"half")
     ticking.clock.advance(60)
     assert ticking.answered() == 408
+
+
+# Whatever comes.
+
+
+def _requests_of(rng: random.Random, door: FakeDoor) -> tuple[bytes, list[bytes]]:
+    """Good requests one behind the other, and their bodies."""
+    sent, bodies = b"", []
+    for _ in range(rng.randint(1, 4)):
+        body = rng.randbytes(rng.choice([0, 1, 5, 300, 40_000]))
+        bodies.append(body)
+        if rng.random() < 0.5:
+            sent += head("POST", (*PAIR, ("Content-Length", str(len(body))))) + body
+            continue
+        sent += head("POST", CHUNKED)
+        while body:
+            size = min(len(body), rng.randint(1, 9000))
+            sent += f"{size:x}\r\n".encode() + body[:size] + b"\r\n"
+            body = body[size:]
+        sent += b"0\r\n\r\n"
+    return sent, bodies
+
+
+def _comes_in_pieces(rng: random.Random, ticking: Ticking, data: bytes) -> None:
+    while data:
+        size = rng.choice([1, 2, 7, 100, 5000, 60_000])
+        ticking.comes(data[:size])
+        data = data[size:]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_requests_come_out_the_same_however_they_are_cut(door: FakeDoor, seed: int) -> None:
+    rng = random.Random(seed)
+    sent, bodies = _requests_of(rng, door)
+    ticking = Ticking(door)
+    _comes_in_pieces(rng, ticking, sent)
+    assert door.bodies == bodies
+    assert ticking.transport.value().count(b"HTTP/1.1 200 OK") == len(bodies)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_damage_is_refused_or_harmless_and_nothing_is_left_of_it(door: FakeDoor, seed: int) -> None:
+    rng = random.Random(seed)
+    door.body_max = 50_000
+    sent, _ = _requests_of(rng, door)
+    damaged = bytearray(sent)
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(damaged))
+        if rng.random() < 0.5:
+            damaged[at] = rng.randrange(256)
+        else:
+            damaged[at : at + rng.randint(0, 4)] = rng.randbytes(rng.randint(0, 8))
+    ticking = Ticking(door)
+    _comes_in_pieces(rng, ticking, bytes(damaged))
+    assert ticking.channel is not None
+    ticking.clock.advance(5)
+    ticking.channel.connectionLost(Failure(ConnectionDone()))
+    assert ticking.clock.getDelayedCalls() == []
+    assert (ticking.inbox.in_hand, ticking.inbox.live, ticking.inbox._channels) == (0, {}, set())
+    answers = [int(each[:3]) for each in ticking.transport.value().split(b"HTTP/1.1 ")[1:]]
+    assert all(each in (200, 400, 403, 405, 408, 411, 413, 415, 416, 417, 431) for each in answers)
+    assert all(each == 200 for each in answers[:-1]), "after a refusal nothing more is taken"
 
 
 # TLS.
