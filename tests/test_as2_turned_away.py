@@ -2,6 +2,7 @@
 while the partner's other traffic goes on.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cms_keys import made
 from conftest import Clock
 from flow_stage import PARTNER, request_json
 
+from gateway.cli.as2_looking import show_messages, show_refusals
 from gateway.flow.as2_arrival import As2Door
 from gateway.flow.as2_audit import EVENT, NOBODY
 from gateway.store import As2Message, Store
@@ -61,7 +63,7 @@ def _turned_down(near: As2Stage) -> list[str]:
 
 
 def test_forged_mdn_unsigned_weak_algorithm_bomb_16_kb_header_and_traversal_are_refused_and_traffic_goes_on(
-    store: Store, clock: Clock, tmp_path: Path
+    store: Store, clock: Clock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     near = as2_stage(store, clock, tmp_path, transport='mdn = "async"')
     ours = _ours(near)
@@ -123,6 +125,14 @@ def test_forged_mdn_unsigned_weak_algorithm_bomb_16_kb_header_and_traversal_are_
         status, _, _ = far.posts(list(good.headers), b"".join(good.chunks()))
         assert (status, near.messages("out")[0].state) == (200, "received")
     assert len(_turned_down(near)) == len(near.messages(state="refused")) == 6
+    assert show_refusals(near.stage.house, 50, as_json=True) == 0
+    told_of = {each["reason"]: each for each in json.loads(capsys.readouterr().out)}
+    assert told_of.keys() == {*_turned_down(near), "headers_too_large"}
+    assert told_of["headers_too_large"]["partner"] == ""
+    assert show_messages(near.stage.house, PARTNER, 3, as_json=True) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [each["state"] for each in rows] == ["processed", "refused", "processed"]
+    assert rows[1]["reason"] == _turned_down(near)[-1]
     assert all(near.stage.store.payloads.read(each.payload) for each in near.messages(state="refused"))
 
 

@@ -101,6 +101,9 @@ def test_a_refused_message_claims_nothing_and_the_same_bytes_are_counted(store: 
         assert kept is not None
         assert kept.id == first.id
         assert len(tx.as2_messages.list("in", state="refused", since=started)) == 2
+        assert [each.id for each in tx.as2_messages.list(state="refused", limit=1)] == [first.id]
+        assert [each.id for each in tx.as2_messages.list(state="refused", limit=1, latest=True)] == [other.id]
+        assert [each.id for each in tx.as2_messages.list(state="refused", latest=True)] == [first.id, other.id]
         assert tx.as2_messages.list("in", since=started + timedelta(seconds=1)) == []
 
 

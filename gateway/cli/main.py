@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=True,
 )
 partner_app = typer.Typer(help="Trading partners: list them, test one, let traffic go on.", no_args_is_help=True)
-as2_app = typer.Typer(help="AS2: make keys.", no_args_is_help=True)
+as2_app = typer.Typer(help="AS2: make keys, look at messages.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(partner_app, name="partner")
 app.add_typer(as2_app, name="as2")
@@ -39,6 +39,7 @@ Ack = Annotated[
     typer.Option("--ack", help="Write the TA1 and 999 that answer the file here; - writes them to stdout."),
 ]
 AckNumber = Annotated[int, typer.Option(min=1, max=999_999_999, help="The first control number of what --ack writes.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="The latest so many.")]
 Config = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time and shows it as optional.
     typer.Option("--config", "-c", help="The configuration file; else GATEWAY_CONFIG, else conf/gateway.toml."),
@@ -256,6 +257,29 @@ def as2_key(
     from gateway.cli.as2 import make_key
 
     raise typer.Exit(make_key(name, folder, days=days, hosts=host or [], as_json=as_json))
+
+
+@as2_app.command("messages")
+def as2_messages(
+    partner: Annotated[str, typer.Option(help="Of this partner only.")] = "",
+    limit: Limit = 50,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show the latest AS2 messages, ours and theirs, with their Message-IDs and what became of them."""
+    from gateway.cli.as2_looking import show_messages
+
+    with _house(config) as house:
+        raise typer.Exit(show_messages(house, partner, limit, as_json=as_json))
+
+
+@as2_app.command("refusals")
+def as2_refusals(limit: Limit = 50, as_json: Json = False, config: Config = None) -> None:
+    """Show what was not let in over AS2, in whose name it came, and why."""
+    from gateway.cli.as2_looking import show_refusals
+
+    with _house(config) as house:
+        raise typer.Exit(show_refusals(house, limit, as_json=as_json))
 
 
 @db_app.command("upgrade")

@@ -209,15 +209,20 @@ class As2Messages:
         state: str | None = None,
         since: datetime | None = None,
         limit: int = 1000,
+        latest: bool = False,
     ) -> list[As2Message]:
-        """In the order of recording, the oldest first; those that were recorded ``since`` then."""
-        statement = _SHOWN.order_by(as2_messages.c.seq).limit(limit)
+        """In the order of recording, the oldest first; those that were recorded ``since`` then.
+
+        ``latest`` says which ones ``limit`` leaves: else the first.
+        """
+        statement = _SHOWN.order_by(as2_messages.c.seq.desc() if latest else as2_messages.c.seq).limit(limit)
         if since is not None:
             statement = statement.where(as2_messages.c.recorded_at >= since)
         for column, value in (("direction", direction), ("partner", partner), ("state", state)):
             if value is not None:
                 statement = statement.where(as2_messages.c[column] == str(value))
-        return [_message(row) for row in self._session.run(statement)]
+        found = [_message(row) for row in self._session.run(statement)]
+        return found[::-1] if latest else found
 
     def _add(self, direction: Direction, partner: str, key: str, values: Mapping[str, Any]) -> tuple[As2Message, bool]:
         session = self._session
