@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from as2_server import PAST, site, tls_keys
 from cms_keys import NOW, Made, made
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from cryptography.x509 import load_pem_x509_certificate
 from test_as2_settings import BARE, OWN, agree
 from test_settings import House
 
@@ -209,6 +212,24 @@ def test_a_certificate_that_cannot_be_used_is_told_by_its_place(
 def test_a_file_that_is_something_else_is_told_by_its_place(house: Companies, file: str, text: str, words: str) -> None:
     house.write(file, text)
     assert any(words in each.what and each.severity is Severity.BLOCK for each in house.found()), house.found()
+
+
+def test_a_key_and_its_certificate_may_come_in_one_file(house: Companies, monkeypatch: pytest.MonkeyPatch) -> None:
+    us = made(US)
+    sealed = serialize_key_and_certificates(
+        b"northside",
+        us.identity.key,
+        load_pem_x509_certificate(us.certificate_pem.encode()),
+        None,
+        BestAvailableEncryption(b"open sesame"),
+    )
+    (house.folder / "conf" / "us.p12").write_bytes(sealed)
+    house.spoil("conf/gateway.toml", 'certificate = "file:us.pem"', 'key_passphrase = "env:AS2_PASSPHRASE"')
+    house.spoil("conf/gateway.toml", 'key = "file:us.key"', 'pkcs12 = "file:us.p12"')
+    monkeypatch.setenv("AS2_PASSPHRASE", "open sesame")
+    assert [each.certificate for each in terms(house).our_signers] == [us.certificate]
+    monkeypatch.setenv("AS2_PASSPHRASE", "wrong")
+    assert any("the passphrase is wrong" in each.what for each in house.found()), house.found()
 
 
 def test_a_small_key_counts_where_the_file_allows_it(house: Companies) -> None:

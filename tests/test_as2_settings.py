@@ -69,6 +69,7 @@ def test_what_was_agreed_is_read_with_its_defaults(house: House) -> None:
     assert (loaded.as2.port, loaded.as2.body_max, loaded.as2.header_max) == (4443, 2 * 10**9, 16_000)
     assert loaded.spool == house.folder / "var" / "spool"
     (key,) = loaded.as2.identities[0].keys
+    assert key.certificate is not None
     assert (key.use, key.sign_from, key.certificate.read()) == (("sign", "decrypt"), None, PEM.encode())
     agreed = loaded.partners["simulated"].transport
     assert isinstance(agreed, As2Transport)
@@ -85,6 +86,7 @@ def test_what_the_samples_show_of_as2_is_valid_but_for_files_and_secrets(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = uncommented(GATEWAY, SAMPLE_STARTS, SAMPLE_ENDS)
+    own = own.replace('pkcs12 = "file:keys/northside.p12"', "")  # In place of the two before it.
     house.write("conf/gateway.toml", GATEWAY + "\n" + own)
     agreed = uncommented(EXAMPLE, '# [transport]\n# kind = "as2"', "[schedule]")
     before, after = EXAMPLE.split("[transport]")[0], EXAMPLE[EXAMPLE.index("[schedule]") :]
@@ -187,6 +189,11 @@ def test_what_two_companies_may_agree_on_is_no_mistake(house: House, changes: st
         ('key = "file:us.key"', 'key = "file:no.key"', "as2.identities[0].keys[0].key: the file no.key can't be read"),
         ("us.pem", "no.pem", "as2.identities[0].keys[0].certificate: the file no.pem can't be read"),
         ('key = "file:us.key"', 'key = "file:us.key"\nuse = ["sing"]', '"sign" or "decrypt"'),
+        ('key = "file:us.key"', "", "keys[0]: a key needs its certificate, and both from one place"),
+        ('certificate = "file:us.pem"', "", "keys[0]: a key needs its certificate"),
+        ('key = "file:us.key"', 'key = "file:us.key"\npkcs12 = "file:us.key"', "keys[0]: a key needs its certificate"),
+        ('key = "file:us.key"', 'pkcs12 = "file:us.key"', "keys[0]: a key needs its certificate"),
+        ('key = "file:us.key"', 'pkcs12 = "us.p12"', "this is no file of a key and its certificate"),
         ('key = "file:us.key"', 'key = "file:us.key"\nsign_from = "soon"', "Write it without quotes, such as 2026"),
         ('listen = "127.0.0.1"', 'body_max = "2 gigabytes"', "this is no size"),
         ('listen = "127.0.0.1"', "port = 0", "the number is out of range"),

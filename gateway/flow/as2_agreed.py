@@ -232,15 +232,25 @@ def _keys(identity: As2Identity, place: str, found: list[Finding]) -> list[_Key]
     return gathered
 
 
-def _identity(pair: KeyPair) -> Identity:
-    passphrase = pair.key_passphrase.reveal() if pair.key_passphrase else ""
-    return _checked(pair.certificate.read(), pair.key.reveal(), passphrase)
+def _identity(source: As2Key) -> Identity:
+    passphrase = source.key_passphrase.reveal() if source.key_passphrase else ""
+    if source.pkcs12 is not None:
+        return _unpacked(source.pkcs12.read(), passphrase)
+    assert source.certificate is not None, "settings want both, or a PKCS#12 file"
+    assert source.key is not None, "settings want both, or a PKCS#12 file"
+    return _checked(source.certificate.read(), source.key.reveal(), passphrase)
 
 
 @lru_cache(maxsize=64)
 def _checked(certificate: bytes, key: str, passphrase: str) -> Identity:
     """Proving that a key is sound takes a tenth of a second, and each message would have to wait for it."""
     return Identity.load(certificate, key, passphrase)
+
+
+@lru_cache(maxsize=64)
+def _unpacked(content: bytes, passphrase: str) -> Identity:
+    """The same of a PKCS#12 file."""
+    return Identity.load_pkcs12(content, passphrase)
 
 
 def _client(pair: KeyPair) -> ClientCertificate:

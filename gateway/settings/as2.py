@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from gateway.settings.certificates import Certificate, Pin
+from gateway.settings.certificates import Certificate, Pin, Pkcs12
 from gateway.settings.parts import Count, Flag, NonEmpty, PathHere, Seconds, Section, mistake
 from gateway.settings.secrets import Secret
 
@@ -91,9 +91,16 @@ class As2Tls(KeyPair):
     hosts: tuple[NonEmpty, ...] = ()
 
 
-class As2Key(KeyPair):
-    """One key of ours. From ``sign_from`` on it is the one that signs; without it the others sign, and it may, too."""
+class As2Key(Section):
+    """One key of ours, as ``certificate`` and ``key`` or both in one ``pkcs12``.
 
+    From ``sign_from`` on it is the one that signs; without it the others sign, and it may, too.
+    """
+
+    certificate: Certificate | None = None
+    key: Secret | None = None
+    pkcs12: Pkcs12 | None = None
+    key_passphrase: Secret | None = None
     use: Annotated[tuple[Literal["sign", "decrypt"], ...], Field(min_length=1)] = ("sign", "decrypt")
     sign_from: date | None = None
 

@@ -16,9 +16,15 @@ _KEY_USE = {"sign": "signs", "decrypt": "decrypts"}
 
 
 def own_mistakes(file: str, gateway: Document) -> Iterator[Mistake]:
-    """Identities that are there twice."""
+    """Identities that are there twice, and keys that are not there or in two ways."""
     seen: set[str] = set()
     for position, identity in tables(table(gateway, "as2"), "identities"):
+        for number, key in tables(identity, "keys"):
+            pair = [name for name in ("certificate", "key") if key.get(name)]
+            if len(pair) != (0 if key.get("pkcs12") else 2):
+                place: Path = ("as2", "identities", position, "keys", number)
+                fix = "Write certificate and key, or pkcs12 alone, which holds both"
+                yield Mistake(file, place, "a key needs its certificate, and both from one place", fix)
         name = identity.get("name")
         if isinstance(name, str):
             if name in seen:

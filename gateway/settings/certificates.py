@@ -102,6 +102,12 @@ def _pin(value: Any, info: ValidationInfo) -> CertificateSource:
     return _certificate(value, info)
 
 
+def _pkcs12(value: Any, info: ValidationInfo) -> CertificateSource:
+    if not isinstance(value, str) or not _is_file(value):
+        raise mistake("this is no file of a key and its certificate", "Write file:path, of a PKCS#12 file (.p12, .pfx)")
+    return CertificateSource(value, (info.context or {}).get("folder", Path()))
+
+
 def _is_file(value: str) -> bool:
     return value.startswith("file:") and len(value) > len("file:")
 
@@ -111,4 +117,5 @@ def _is_pem(value: str) -> bool:
 
 
 Certificate = Annotated[CertificateSource, BeforeValidator(_certificate)]
+Pkcs12 = Annotated[CertificateSource, BeforeValidator(_pkcs12)]
 Pin = Annotated[CertificateSource, BeforeValidator(_pin)]
