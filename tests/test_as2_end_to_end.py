@@ -151,6 +151,15 @@ def test_requests_go_out_and_answers_come_back_through_lost_receipts(tmp_path: P
 
 
 @pytest.mark.full
+def test_a_wrong_mic_waits_for_a_person_and_holds_nothing_else_up(tmp_path: Path) -> None:
+    with played(tmp_path, 1, payer={"faults": {"incoming": ["wrong_mic"]}}, terms={}) as both:
+        check(both)
+        assert both.told("fault") == {"wrong_mic"}
+        assert both.messages() == {"out": {"mismatch", "received"}, "in": {"processed"}}
+        assert both.tasks() == {"parked"}
+
+
+@pytest.mark.full
 def test_each_fault_once_and_each_document_once(tmp_path: Path) -> None:
     payer = {"late_s": 1.0, "faults": {"incoming": COMING, "outgoing": GOING}}
     with played(tmp_path, 5, payer=payer, terms={}) as both:
