@@ -259,7 +259,9 @@ def test_a_status_that_refuses_one_document_parks_it(making: Making, status: int
     there.stage.work()
     (task,) = there.stage.tasks("parked")
     assert f"the server answered {status}" in task.reason
-    assert there.message.state == "refused"
+    (document,) = there.stage.documents(direction="out")
+    assert (there.message.state, document.state) == ("refused", "refused")
+    assert there.stage.steps(document.id) == ["message.declined"]
     assert not there.stage.tasks("refused")
 
 

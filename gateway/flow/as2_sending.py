@@ -105,6 +105,9 @@ def _taken(
         return message.state
     if outcome.state is Sent.REFUSED:
         tx.as2_messages.change(message.id, state="refused", reason=outcome.reason)
+        tx.documents.set_state(message.document, "refused", outcome.reason)
+        told = {"message": message.id, "reason": outcome.reason}
+        tx.events.add(message.document, "message.declined", document=message.document, **told)
         return "refused"
     if outcome.state is Sent.DELIVERED:  # No receipt was agreed on.
         tx.as2_messages.change(message.id, state="sent")
