@@ -184,6 +184,7 @@ def test_an_answer_is_as_good_as_a_receipt(near: As2Stage) -> None:
     assert near.stage.jobs("send", "waiting") == []
     assert ours(near).state == "sent"
     assert near.stage.steps(now(near).document)[-1] == "message.answered"
+    assert now(near).state == "sent"
 
 
 def test_a_receipt_that_comes_again_changes_nothing(near: As2Stage) -> None:

@@ -125,11 +125,12 @@ def follow(house: House, job: Job) -> None:
 
 def _overdue(tx: Transaction, partner: Partner, message: As2Message, resends: int) -> None:
     document = tx.documents.get(message.document, lock=True)
-    tx.as2_messages.change(message.id, state="overdue")
     if _answered(tx, partner, document):
+        tx.as2_messages.change(message.id, state="sent", reason="its X12 answer came, and its receipt did not")
         delivered.sent(tx, partner, document, attempts=message.attempts)
         tx.events.add(document.id, "message.answered", document=document.id, message=message.id)
         return
+    tx.as2_messages.change(message.id, state="overdue")
     tx.events.add(document.id, "message.overdue", document=document.id, message=message.id, resends=resends)
     if isinstance(partner.transport, As2Transport) and resends < partner.transport.mdn_resends:
         _send_again(tx, partner, document, resends=resends + 1)
