@@ -6,19 +6,23 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from as2_house import As2Stage, as2_stage
 from as2_lines import Listening, listening
+from as2_server import tls_keys
 from as2_stage import agreed, mirrored
 from cms_keys import NOW
 from conftest import Clock
 from flow_stage import on_sqlite
 
+from gateway.errors import PartnerRefused
 from gateway.store import Store
-from gateway.transport.as2 import As2Settings, As2Transport, ping
+from gateway.transport.as2 import As2Settings, As2Transport, ClientCertificate, ping
 from gateway.transport.base import Sent
+from gateway.web.as2_tls import Shown
 
 WAIT_S = 30.0
 
@@ -133,3 +137,28 @@ def test_a_ping_proves_the_line_and_delivers_nothing(ours: As2Stage) -> None:
     ]
     assert ours.contents() == []
     assert ping.MARK not in b"".join(ours.contents())
+
+
+@on_sqlite
+def test_over_tls_each_end_proves_itself_with_a_pinned_certificate(store: Store, clock: Clock, tmp_path: Path) -> None:
+    server, client, stranger = tls_keys("our listener"), tls_keys("their client"), tls_keys("somebody")
+    ours = as2_stage(store, clock, tmp_path, transport=f'client_certificates = ["{client.fingerprint}"]')
+    shown = Shown(chain=server.certificate.encode(), key=server.key.encode())
+    with listening(ours.door, shown=[shown]) as listener:
+        there = As2Settings(
+            terms=mirrored(agreed()),
+            url=f"https://127.0.0.1:{port_of(listener)}/as2",
+            pins=(server.fingerprint,),
+            clients=[ClientCertificate.load(client.certificate.encode(), client.key)],
+            timeout_s=20.0,
+        )
+        with As2Transport(there, now=lambda: NOW) as transport:
+            assert transport.send("a.edi", io.BytesIO(b"ISA"), 3, reference="do_a").state is Sent.DELIVERED
+        others = [ClientCertificate.load(stranger.certificate.encode(), stranger.key)]
+        for wrong in (replace(there, clients=()), replace(there, clients=others)):
+            with As2Transport(wrong, now=lambda: NOW) as transport, pytest.raises(PartnerRefused, match="answered 403"):
+                transport.send("b.edi", io.BytesIO(b"ISA"), 3, reference="do_b")
+        impostor = replace(there, pins=(stranger.fingerprint,))
+        with As2Transport(impostor, now=lambda: NOW) as transport, pytest.raises(PartnerRefused, match="not pinned"):
+            transport.send("c.edi", io.BytesIO(b"ISA"), 3, reference="do_c")
+    assert ours.contents() == [b"ISA"]
