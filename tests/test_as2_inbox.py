@@ -205,7 +205,7 @@ def test_more_connections_than_are_taken(door: FakeDoor, tls: bool, most: int) -
 
 def test_more_than_is_held_of_all_senders_together(door: FakeDoor) -> None:
     door.open.clear()
-    with listening(door, body_max=100_000) as listener:
+    with listening(door, body_max=100_000, threads=6) as listener:
         lines = [listener.line() for _ in range(4)]
         for line in lines:
             line.request("POST", PAIR, bytes(90_000))

@@ -172,7 +172,7 @@ class As2Inbox(ServerFactory, service.Service):
 
     def turned_away(self, why: TurnedAway, address: str) -> None:
         log.info("as2.turned_away", kind=why.kind, status=str(why.code), partner=why.partner, address=address)
-        self.spooling(self.door.turned_away, why, address)
+        self.opening(self.door.turned_away, why, address)  # Never behind whom bodies wait: the database may be slow.
 
     def log(self, request: object) -> None:
         """Twisted's access log would write paths and names; our own events say what counts."""
