@@ -250,6 +250,25 @@ def lateness_sftp(stage: dict[str, Any]) -> Told:
     return _lateness(reactor, transfer)
 
 
+def lateness_idle(stage: dict[str, Any]) -> Told:
+    """A reactor that does nothing, while OpenSSH's own clients do the same transfers: what the machine itself takes."""
+    import subprocess
+
+    reactor = _reactor()
+
+    def transfer() -> None:
+        batches = [stage["put"].replace("#", str(number)) if number % 2 else stage["get"].replace("#", str(number))
+                   for number in range(stage["transfers"])]  # fmt: skip
+        running = [subprocess.Popen(stage["client"], stdin=subprocess.PIPE) for _ in batches]
+        for each, batch in zip(running, batches, strict=True):
+            assert each.stdin is not None, "it is a pipe"
+            each.stdin.write(batch.encode())
+            each.stdin.close()
+        assert [each.wait() for each in running] == [0] * len(running)
+
+    return _lateness(reactor, transfer)
+
+
 def lateness_as2(stage: dict[str, Any]) -> Told:
     """A whole listener, which opens and stores what eight senders of another process post at once."""
     import subprocess
@@ -296,7 +315,7 @@ def as2_post(stage: dict[str, Any]) -> Told:
         return _timed(lambda: list(pool.map(one, range(stage["transfers"]))))
 
 
-_SFTP = (imported_sftp, sftp_put, sftp_get, lateness_sftp)
+_SFTP = (imported_sftp, sftp_put, sftp_get, lateness_sftp, lateness_idle)
 _AS2 = (imported_as2, as2_build, as2_open, lateness_as2, as2_post)
 TASKS = {each.__name__: each for each in (*_SFTP, *_AS2)}
 
