@@ -2,10 +2,11 @@
 
 from gateway.flow import as2_sending
 from gateway.flow.house import House
-from gateway.settings import As2Transport, Partner, Settings
-from gateway.settings.mailboxes import DirectoryTransport
+from gateway.settings import As2Transport, Partner, Secret, Settings, SftpTransport
+from gateway.settings.mailboxes import DirectoryTransport, Pgp
 from gateway.transport.base import Transport, open_transport
 from gateway.transport.directory import DirectorySettings
+from gateway.transport.pgp import PgpMailbox, PgpSettings
 from gateway.transport.pickup import Inbox, Sightings
 from gateway.transport.sftp import SftpSettings
 
@@ -15,7 +16,14 @@ def mailbox(settings: Settings, partner: Partner, sightings: Sightings | None = 
     wanted = partner.transport
     if isinstance(wanted, As2Transport):
         return as2_sending.opened(settings, partner)
-    first, *more = [
+    below = open_transport(
+        _folders(wanted) if isinstance(wanted, DirectoryTransport) else _server(wanted), sightings=sightings
+    )
+    return below if wanted.pgp is None else PgpMailbox(below, _pgp(wanted.pgp, settings))
+
+
+def _inboxes(wanted: DirectoryTransport | SftpTransport) -> list[Inbox]:
+    return [
         Inbox(
             path=str(each.path),
             pattern=each.pattern or "*",
@@ -24,43 +32,63 @@ def mailbox(settings: Settings, partner: Partner, sightings: Sightings | None = 
         )
         for each in wanted.inbox
     ]
-    if isinstance(wanted, DirectoryTransport):
-        return open_transport(
-            DirectorySettings(
-                inbox=first.path,
-                outbox=str(wanted.outbox),
-                archive=first.archive,
-                after=first.after,
-                pattern=first.pattern,
-                more=tuple(more),
-                temporary_suffix=wanted.temporary_suffix,
-            ),
-            sightings=sightings,
-        )
-    return open_transport(
-        SftpSettings(
-            host=wanted.host,
-            port=wanted.port,
-            username=wanted.username,
-            password=wanted.password.reveal() if wanted.password else "",
-            key=wanted.key.reveal() if wanted.key else "",
-            key_passphrase=wanted.key_passphrase.reveal() if wanted.key_passphrase else "",
-            certificate=wanted.certificate.reveal() if wanted.certificate else "",
-            allow=wanted.allow,
-            host_keys=wanted.host_keys,
-            inbox=first.path,
-            outbox=wanted.outbox,
-            archive=first.archive,
-            after=first.after,
-            pattern=first.pattern,
-            more=tuple(more),
-            serial_reads=wanted.serial_reads,
-            timeout_s=wanted.timeout_s,
-            keepalive_s=wanted.keepalive_s,
-            temporary_suffix=wanted.temporary_suffix,
-        ),
-        sightings=sightings,
+
+
+def _folders(wanted: DirectoryTransport) -> DirectorySettings:
+    first, *more = _inboxes(wanted)
+    return DirectorySettings(
+        inbox=first.path,
+        outbox=str(wanted.outbox),
+        archive=first.archive,
+        after=first.after,
+        pattern=first.pattern,
+        more=tuple(more),
+        temporary_suffix=wanted.temporary_suffix,
     )
+
+
+def _server(wanted: SftpTransport) -> SftpSettings:
+    first, *more = _inboxes(wanted)
+    return SftpSettings(
+        host=wanted.host,
+        port=wanted.port,
+        username=wanted.username,
+        password=_secret(wanted.password),
+        key=_secret(wanted.key),
+        key_passphrase=_secret(wanted.key_passphrase),
+        certificate=_secret(wanted.certificate),
+        allow=wanted.allow,
+        host_keys=wanted.host_keys,
+        inbox=first.path,
+        outbox=wanted.outbox,
+        archive=first.archive,
+        after=first.after,
+        pattern=first.pattern,
+        more=tuple(more),
+        serial_reads=wanted.serial_reads,
+        timeout_s=wanted.timeout_s,
+        keepalive_s=wanted.keepalive_s,
+        temporary_suffix=wanted.temporary_suffix,
+    )
+
+
+def _pgp(wanted: Pgp, settings: Settings) -> PgpSettings:
+    return PgpSettings(
+        their_keys=tuple(each.reveal() for each in wanted.their_keys),
+        our_keys=tuple(each.reveal() for each in wanted.our_keys),
+        passphrase=_secret(wanted.passphrase),
+        encrypt_to=wanted.encrypt_to,
+        sign_with=wanted.sign_with or "",
+        armor=wanted.armor,
+        decrypt=wanted.decrypt,
+        signers=wanted.signers,
+        require_signature=wanted.require_signature,
+        spool=settings.spool,
+    )
+
+
+def _secret(reference: Secret | None) -> str:
+    return reference.reveal() if reference else ""
 
 
 class DurableSeen:

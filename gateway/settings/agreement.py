@@ -130,11 +130,34 @@ def _transport_mistakes(file: str, transport: Document) -> Iterator[Mistake]:
             yield Mistake(file, place, "files are to be moved, and no archive is named", "Name the folder")
         yield from _same_folder(file, path, "inbox", inbox.get("path"), seen)
     yield from _same_folder(file, ("transport", "outbox"), "outbox", transport.get("outbox"), seen)
-    for path, table in ((("transport",), transport), *(each for each in inboxes if len(each[0]) > 2)):
-        yield from _same_folder(file, (*path, "archive"), "archive", table.get("archive"), dict(seen))
+    for path, said in ((("transport",), transport), *(each for each in inboxes if len(each[0]) > 2)):
+        yield from _same_folder(file, (*path, "archive"), "archive", said.get("archive"), dict(seen))
+    if isinstance(transport.get("pgp"), dict):
+        yield from _pgp_mistakes(file, table(transport, "pgp"))
     if transport.get("kind") == "sftp" and not (transport.get("password") or transport.get("key")):
         fix = 'Name one: password = "env:NAME" or key = "file:path"'
         yield Mistake(file, ("transport",), "there is neither a password nor a key to log in with", fix)
+
+
+def _pgp_mistakes(file: str, pgp: Document) -> Iterator[Mistake]:
+    path: Path = ("transport", "pgp")
+    fix = "Name the file of the private key, and the passphrase where it has one"
+    if pgp.get("sign_with") and not pgp.get("encrypt_to"):
+        cure = "Name the partner's key in encrypt_to, or take sign_with out"
+        yield Mistake(
+            file, (*path, "sign_with"), "only what is encrypted is signed, and no key is named for that", cure
+        )
+    for key in ("sign_with", "decrypt"):
+        if pgp.get(key) and not pgp.get("our_keys"):
+            yield Mistake(file, (*path, key), "this needs a key of ours", fix)
+    if pgp.get("encrypt_to") and not pgp.get("their_keys"):
+        yield Mistake(file, (*path, "encrypt_to"), "this needs the partner's key", "Name its file in their_keys")
+    if pgp.get("decrypt") and pgp.get("require_signature", True) and not (pgp.get("signers") and pgp.get("their_keys")):
+        cure = "Name the partner's key in their_keys and its fingerprint in signers; or require_signature = false"
+        yield Mistake(file, (*path, "signers"), "nobody is named whose signature counts", cure)
+    if not pgp.get("encrypt_to") and not pgp.get("decrypt"):
+        cure = "Set encrypt_to, decrypt or both, or take the table out"
+        yield Mistake(file, path, "nothing is encrypted and nothing decrypted", cure)
 
 
 def _inboxes(transport: Document) -> Iterator[tuple[Path, Document]]:

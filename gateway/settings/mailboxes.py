@@ -31,6 +31,31 @@ def _allowed(value: str) -> str:
     return value
 
 
+def _fingerprint(value: str) -> str:
+    plain = value.replace(" ", "").upper()
+    if not re.fullmatch(r"[0-9A-F]{40}", plain):
+        fix = "Write the 40 characters that gpg --fingerprint shows of the primary key; shorter ids can be forged"
+        raise mistake("this is no fingerprint of an OpenPGP key", fix)
+    return plain
+
+
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+
+
+class Pgp(Section):
+    """OpenPGP around the files of a mailbox. Keys are as GnuPG exports them; only the named fingerprints count."""
+
+    their_keys: tuple[Secret, ...] = ()
+    our_keys: tuple[Secret, ...] = ()
+    passphrase: Secret | None = None
+    encrypt_to: tuple[Fingerprint, ...] = ()
+    sign_with: Fingerprint | None = None
+    armor: Flag = False
+    decrypt: Flag = False
+    signers: tuple[Fingerprint, ...] = ()
+    require_signature: Flag = True
+
+
 def _inboxes(value: Any) -> Any:
     """One folder may stand by its name, alone or in the list."""
     entries = value if isinstance(value, list) else [value]
@@ -70,6 +95,7 @@ class DirectoryTransport(Section):
     after: After = "remove"
     pattern: NonEmpty = "*"
     temporary_suffix: NonEmpty = ".part"
+    pgp: Pgp | None = None
 
     def model_post_init(self, context: Any, /) -> None:
         for each in self.inbox:
@@ -99,6 +125,7 @@ class SftpTransport(Section):
     keepalive_s: Annotated[int, Field(strict=True, ge=0)] = 30
     pattern: NonEmpty = "*"
     temporary_suffix: NonEmpty = ".part"
+    pgp: Pgp | None = None
 
     def model_post_init(self, context: Any, /) -> None:
         for each in self.inbox:
