@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Clock as StageClock
+from flow_stage import PARTNER, on_stage, request_json
 from test_transport import Clock, Memory, noise
 
+from gateway.domain.decision import Review
 from gateway.errors import GatewayError, PartnerRefused
+from gateway.flow import delivered
+from gateway.settings import Settings
+from gateway.store import Store
 from gateway.transport.base import Arrival, Outcome, open_transport
 from gateway.transport.directory import DirectorySettings
 from gateway.transport.pgp import PgpMailbox, PgpSettings
@@ -22,6 +28,7 @@ from gateway.transport.pickup import Sightings
 pytestmark = pytest.mark.skipif(not shutil.which("gpg"), reason="GnuPG is not on this machine (apt-get install gpg)")
 
 ISA = b"ISA*00*DOE*JANE~" * 20
+A1 = Review(code="A1", number="CERT0001")
 USUAL = tempfile.gettempdir()
 PASSPHRASE = "schlüssel 7"
 OLD = "20200101T000000"
@@ -360,3 +367,58 @@ def test_without_gpg_traffic_stops_in_words(box: Box, monkeypatch: pytest.Monkey
     with pytest.raises(PartnerRefused, match="GnuPG can't be run") as caught:
         box.open().send("a", io.BytesIO(ISA), len(ISA))
     assert "Install gpg" in caught.value.fix
+
+
+# ---- As a partner's file says it
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a_partner_with_openpgp_gets_and_gives_sealed_files_from_end_to_end(
+    store: Store, clock: StageClock, tmp_path: Path, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = on_stage(store, clock, tmp_path)
+    keys = tmp_path / "trading_partners" / "keys"
+    keys.mkdir()
+    (keys / "ours.asc").write_text(cast.us.secret(PASSPHRASE))
+    (keys / "partner.asc").write_text(cast.them.public())
+    monkeypatch.setenv("PGP_PASSPHRASE", PASSPHRASE)
+    table = f"""[transport.pgp]
+their_keys = ["file:{keys}/partner.asc"]
+our_keys = ["file:{keys}/ours.asc"]
+passphrase = "env:PGP_PASSPHRASE"
+encrypt_to = ["{cast.them.fingerprint.lower()}"]
+sign_with = "{cast.us.fingerprint}"
+decrypt = true
+signers = ["{cast.them.fingerprint}"]
+
+[expectations]"""
+    partner = tmp_path / "trading_partners" / f"{PARTNER}.toml"
+    partner.write_text(partner.read_text().replace("[expectations]", table))
+    stage.house.settings = Settings.load(tmp_path / "conf" / "gateway.toml")
+    stage.submit(request_json())
+    with monkeypatch.context() as patched:
+        patched.setattr(delivered, "sent", _dies)  # It is there, and we do not know.
+        with pytest.raises(KeyboardInterrupt):
+            stage.work()
+    (sent,) = stage.outbox.iterdir()
+    before = sent.read_bytes()
+    assert cast.them.gpg("--decrypt", data=before).startswith(b"ISA*")
+    with stage.store.transaction(stage.house.everything()) as tx:
+        assert tx.jobs.release_node("stage") == 1
+    stage.work()
+    assert stage.request().state == "sent"
+    assert sent.read_bytes() == before, "it was found by its name, and not sent again"
+    (stage.inbox / "answer.pgp").write_bytes(cast.them.writes(stage.decided(review=A1), cast.us))
+    (stage.inbox / "plain.edi").write_bytes(stage.decided())
+    assert stage.poll() == 1
+    stage.work()
+    assert stage.request().state == "certified"
+    (task,) = stage.tasks("left_lying")
+    assert "no OpenPGP message" in task.reason
+    stage.house.gates.close()
+    assert stage._pickup is not None
+    stage._pickup.close()
+
+
+def _dies(*_: object, **named: object) -> None:
+    raise KeyboardInterrupt
