@@ -107,8 +107,10 @@ def open_inbox(house: House, reactor: Any) -> Any:
         )
         for each in own.tls
     ]
+    door = As2Door(house)
+    door.prepare()
     return As2Inbox(
-        As2Door(house),
+        door,
         reactor,
         interface=own.listen,
         port=own.port,

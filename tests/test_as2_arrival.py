@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -19,13 +20,15 @@ from conftest import Clock
 from flow_stage import PARTNER, SECRETS, on_sqlite
 
 from gateway import logs
-from gateway.flow import as2_outgoing, as2_refused
+from gateway.errors import SettingsInvalid
+from gateway.flow import as2_agreed, as2_outgoing, as2_refused
 from gateway.flow.as2_arrival import As2Door
 from gateway.flow.as2_audit import EVENT, NOBODY
-from gateway.settings import Settings
+from gateway.settings import Partner, Settings
 from gateway.store import Keyring, Store, StoreUnavailable
 from gateway.store.payloads import Payloads
 from gateway.transport.as2 import ping
+from gateway.transport.as2.terms import Terms
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +198,7 @@ from gateway.flow import as2_outgoing
 from gateway.flow.as2_arrival import As2Door
 from gateway.flow.as2_door import Head
 from gateway.flow.house import House
-from gateway.settings import Settings
+from gateway.settings import Partner, Settings
 from gateway.store import Keyring, Store
 from gateway.transport.spool import Spool
 import datetime
@@ -424,3 +427,17 @@ def test_nothing_of_a_patient_is_said(near: As2Stage, written: io.StringIO) -> N
 
 def test_terms_are_what_the_far_side_thinks_they_are() -> None:
     assert agreed().partner == "exampleclear", "the tests' two sides are of one agreement"
+
+
+def test_keys_are_read_before_the_first_message_comes(near: As2Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proving a key takes a tenth of a second in which nothing else runs; a bad one is the message's matter."""
+    read: list[str] = []
+
+    def terms(settings: Settings, partner: Partner, at: datetime, **_: Any) -> Terms:
+        read.append(partner.name)
+        raise SettingsInvalid("its key has ended", fix="Name another")
+
+    monkeypatch.setattr(as2_agreed, "terms", terms)
+    near.door = As2Door(near.stage.house)
+    near.door.prepare()
+    assert read == [PARTNER]

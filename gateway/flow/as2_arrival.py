@@ -6,6 +6,7 @@ to come again. Never reads what a document says.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -60,6 +61,15 @@ class As2Door:
             if each.enabled and isinstance(each.transport, As2Transport):
                 pins = frozenset(map(_fingerprint, each.transport.client_certificates))
                 self._known[each.transport.them, each.transport.us] = _Known(each, pins)
+
+    def prepare(self) -> None:
+        """Reads all keys before the first message comes: proving that one is sound holds the whole process up.
+
+        What is wrong with them is for ``gateway doctor``, and for whoever sends a message then.
+        """
+        for each in self._known.values():
+            with suppress(GatewayError):
+                self._terms(each.partner)
 
     def admit(self, head: Head) -> Admitted | TurnedAway:
         """By the pair of AS2 names, whose case counts (RFC 4130, 6.2), and by the certificate of the connection."""
