@@ -300,6 +300,41 @@ def test_what_is_wrong_with_one_of_several_inboxes_is_told_at_its_place(
     assert any(told in each for each in house.mistakes()), house.mistakes()
 
 
+FINGERPRINT = "0123 4567 89AB CDEF 0123  4567 89AB CDEF 0123 4567"
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("", "nothing is encrypted and nothing decrypted"),
+        ('encrypt_to = ["89ABCDEF"]\ntheir_keys = ["file:a"]', "no fingerprint of an OpenPGP key"),
+        (f'encrypt_to = ["{FINGERPRINT}"]', "this needs the partner's key"),
+        (f'sign_with = "{FINGERPRINT}"\ndecrypt = true\nour_keys = ["file:a"]', "only what is encrypted is signed"),
+        ("decrypt = true\nrequire_signature = false", "this needs a key of ours"),
+        ('decrypt = true\nour_keys = ["file:a"]', "nobody is named whose signature counts"),
+        ('decrypt = true\nour_keys = ["a.asc"]', "a reference to a secret"),
+    ],
+)
+def test_what_openpgp_needs_and_a_file_does_not_say_is_told(house: House, table: str, told: str) -> None:
+    with_transport(house, SEVERAL + f"[transport.pgp]\n{table}\n\n")
+    assert any(told in each and "transport.pgp" in each for each in house.mistakes()), house.mistakes()
+
+
+@pytest.mark.parametrize(
+    ("allow", "told"),
+    [
+        ("diffie-hellman-group1-sha1", "1024 bits"),
+        ("hmac-md5", "MD5 is never accepted"),
+        ("aes256-ctr", "the modern ones are on anyway"),
+    ],
+)
+def test_an_algorithm_that_nobody_may_allow_is_refused_when_the_file_is_read(
+    house: House, allow: str, told: str
+) -> None:
+    house.write("trading_partners/example.toml", EXAMPLE.replace("allow = []", f'allow = ["ssh-rsa", "{allow}"]'))
+    assert any(told in each and "transport.allow[1]" in each for each in house.mistakes()), house.mistakes()
+
+
 def test_a_partner_that_nobody_can_log_in_to_or_trust_is_told(house: House) -> None:
     with_sftp(house, "")
     assert any("neither a password nor a key" in each for each in house.mistakes())

@@ -301,7 +301,9 @@ def test_oldest_first(box: Box) -> None:
     assert list(box.poll_twice(box.open())) == ["c", "a", "b"]
 
 
-def test_odd_names_are_found_and_left_and_the_others_come(box: Box, request: pytest.FixtureRequest) -> None:
+def test_names_with_dots_nul_or_not_utf_8_are_left_and_told_and_names_with_spaces_come(
+    box: Box, request: pytest.FixtureRequest
+) -> None:
     odd = [b"not \xe9 utf-8", b"bell\x07", b"back\\slash"]
     plain = {"with space", "ümläut 100%", "-rf", "a;b", "~"}
     for name in plain:
