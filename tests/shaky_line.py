@@ -15,16 +15,19 @@ class ShakyLine:
     """Listens on a port of its own and leads to another. Open it anew when its target moves.
 
     Of 1,000 connections ``cuts`` end after some bytes that the seed picks, in either direction, and ``slow`` go slowly.
+    ``reach`` is the least and the most of these bytes, as powers of ten.
     """
 
-    def __init__(self, target: int, *, seed: int, cuts: int = 0, slow: int = 0, port: int = 0) -> None:
+    def __init__(
+        self, target: int, *, seed: int, cuts: int = 0, slow: int = 0, reach: tuple[float, float] = (2, 5.5)
+    ) -> None:
         self.target = target
         self.did: Counter[str] = Counter()
         self._rng = random.Random(seed)
-        self._cuts, self._slow = cuts, slow
+        self._cuts, self._slow, self._reach = cuts, slow, reach
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=100)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -43,7 +46,7 @@ class ShakyLine:
             except OSError:
                 return
             fate = self._rng.randrange(1000)
-            left = int(10 ** self._rng.uniform(2, 5.5)) if fate < self._cuts else None
+            left = int(10 ** self._rng.uniform(*self._reach)) if fate < self._cuts else None
             slow = self._cuts <= fate < self._cuts + self._slow
             self.did["cut" if left is not None else "slow" if slow else "whole"] += 1
             threading.Thread(target=self._lead, args=(near, left, slow), daemon=True).start()

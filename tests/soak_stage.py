@@ -36,6 +36,7 @@ AS2_FAULTS = {
 }
 PAYER_HASTE = {"retry_s": 0.2, "retry_max_s": 2.0, "within_s": 5.0, "late_s": 2.0, "slow_s": 0.5, "connections": 4}
 CUTS, SLOW = 100, 20  # of 1,000 connections
+SFTP_CUTS, SFTP_REACH = 700, (3.6, 5.5)  # A session carries many files, and is cut between or within them.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,11 @@ def soak(
     """``count`` authorizations and as many claims, each in an interchange of its own, over one kind of transport."""
     folder.mkdir()
     with ExitStack() as closing_:
+        cuts, reach = (SFTP_CUTS, SFTP_REACH) if over == "sftp" else (CUTS, (2, 5.5))
         lines = [
-            closing_.enter_context(closing(ShakyLine(0, seed=seed + at, cuts=CUTS * shaken, slow=SLOW * shaken)))
+            closing_.enter_context(
+                closing(ShakyLine(0, seed=seed + at, cuts=cuts * shaken, slow=SLOW * shaken, reach=reach))
+            )
             for at in range(2)
         ]
         as2: dict[str, Any] = {**PAYER_HASTE, "url": f"http://127.0.0.1:{lines[1].port}/as2"}
