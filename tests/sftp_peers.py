@@ -130,6 +130,7 @@ class Faults:
     without_fstat: bool = False
     crosswise: bool = False  # each two reads or writes are answered the other way round
     silent_login: bool = False
+    cut_login: bool = False
     silent_subsystem: bool = False
     stall_at: int | None = None  # a read that begins here or later is never answered
     needs_both: bool = False  # a key and a password
@@ -192,6 +193,8 @@ class _Login(paramiko.ServerInterface):
 
     def _prove(self, kind: str, right: bool) -> int:
         self.peer.logins.append((kind, "right" if right else "wrong"))
+        if self.peer.faults.cut_login:
+            self.peer.drop(self.session)
         if self.peer.faults.silent_login:
             self.peer.wait_closed()
         if not right:

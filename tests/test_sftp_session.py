@@ -152,6 +152,12 @@ def test_a_host_key_proven_with_sha_1_does_not_pass_for_sha_2(
     assert "signed with ssh-rsa and not with rsa-sha2-512" in check.words
 
 
+def test_a_server_that_hangs_up_on_a_refused_login_has_refused_it(start: Start, tmp_path: Path) -> None:
+    """With one try, sshd says goodbye in place of a refusal: the account may be locked all the same."""
+    error = refusal(start("MaxAuthTries 1"), tmp_path, key=make_key(tmp_path / "wrong"))
+    assert "refused the login" in error.what
+
+
 # ---- Certificates of ours
 
 

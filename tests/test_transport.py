@@ -899,6 +899,14 @@ def test_a_server_that_never_answers_the_login_is_tried_again(faulty: Box, small
         faulty.open(timeout_s=1).listing()
 
 
+def test_a_connection_that_ends_in_the_middle_of_a_login_refuses_nobody(faulty: Box, small: SmallServer) -> None:
+    small.faults.cut_login = True
+    with pytest.raises(PartnerUnreachable, match="before the login was answered"):
+        faulty.open().listing()
+    small.faults.cut_login = False
+    assert faulty.open().listing() == ()
+
+
 @pytest.mark.parametrize("fault", ["silent_login", "silent_subsystem"])
 def test_no_thread_waits_for_ever_for_a_server_that_falls_silent(faulty: Box, small: SmallServer, fault: str) -> None:
     setattr(small.faults, fault, True)

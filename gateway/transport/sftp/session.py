@@ -66,6 +66,7 @@ class Session(Algorithms):
         super().__init__(cast(socket.socket, tcp))  # Any object will do, says paramiko.
         self._tcp, self._settings, self._now = tcp, settings, now
         self._offered: dict[str, list[str]] = {}
+        self._dismissed = False
         self.daemon = True
         self.banner_timeout = self.handshake_timeout = self.auth_timeout = self.channel_timeout = settings.timeout_s
         self.clear_to_send_timeout = settings.timeout_s
@@ -154,8 +155,24 @@ class Session(Algorithms):
         except paramiko.AuthenticationException as error:
             if str(error) == "Authentication timeout.":  # The server said nothing, so no account is locked by a retry.
                 raise TimeoutError("the server did not answer the login") from error
+            if self._unanswered:
+                raise ConnectionError("the connection ended before the login was answered") from error
             fix = "Nothing is tried again until a person acts: look at username, password and key, and ask the partner"
             raise PartnerRefused(f"the server refused the login ({error})", where=where, fix=fix) from error
+
+    @property
+    def _unanswered(self) -> bool:
+        """The line broke in the middle of a login: no refusal came (RFC 4252, 5.1), and no goodbye (RFC 4253, 11.1).
+
+        paramiko says the same of both. It forgets whom it logs in when a refusal comes, also where the line ends then.
+        """
+        handler = self.auth_handler
+        asked = handler is not None and handler.username is not None
+        return asked and not self.is_active() and not self._dismissed
+
+    def _parse_disconnect(self, message: paramiko.Message) -> None:
+        self._dismissed = True
+        super()._parse_disconnect(message)  # type: ignore[misc]  # The stubs leave it out.
 
     def channel(self) -> paramiko.Channel:
         channel = self.open_session(max_packet_size=CHANNEL_PACKET_MAX, timeout=self._settings.timeout_s)
