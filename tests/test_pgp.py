@@ -357,6 +357,19 @@ def test_the_home_is_ours_alone_while_it_is_there(box: Box) -> None:
     assert not home.exists()
 
 
+def test_what_a_killed_process_left_behind_is_removed_with_its_keys(box: Box) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, alive = box.homes / f"gpg-{dead.pid}-abc", box.homes / f"gpg-{os.getpid()}-abc"
+    for each in (left, alive):
+        each.mkdir()
+        (each / "private-keys-v1.d").mkdir()
+    assert box.open().probe()[0].ok
+    assert not left.exists()
+    assert alive.exists()
+    shutil.rmtree(alive)
+
+
 def test_settings_do_not_show_their_secrets(box: Box) -> None:
     assert PASSPHRASE not in repr(box.settings)
     assert "PRIVATE KEY" not in repr(box.settings)

@@ -5,10 +5,13 @@ starts in it. Plain content never lies on a disk but in a sealed spool, and neve
 """
 
 import logging
+import os
 import shutil
 import subprocess
 import tempfile
+import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import gnupg
@@ -19,6 +22,7 @@ from gateway.transport.spool import Spool
 
 logging.getLogger("gnupg").setLevel(logging.CRITICAL + 1)  # Its lines carry file names and the beginnings of content.
 
+HOME = "gpg-"  # then the process and chance; a long path could not hold the agent's socket
 PIECE = 256 * 1024
 BAD_PASSPHRASE = 11  # GPG_ERR_BAD_PASSPHRASE of libgpg-error, in the lower half of its codes
 _SAFE = (
@@ -111,7 +115,7 @@ class Keyring:
 
     def __init__(self, settings: PgpSettings) -> None:
         self._settings = settings
-        self._home = ""
+        self._closer: weakref.finalize[[str], Keyring] | None = None
         self._gpg: _Gpg | None = None
         # The loopback takes bytes as Latin-1; a passphrase is UTF-8.
         self._passphrase = settings.passphrase.encode().decode("latin-1") or None
@@ -198,13 +202,9 @@ class Keyring:
 
     def close(self) -> None:
         """Ends the agent and removes the home, with every key in it."""
-        home, self._home, self._gpg = self._home, "", None
-        if home:
-            with suppress(OSError, subprocess.SubprocessError):
-                subprocess.run(
-                    ["gpgconf", "--homedir", home, "--kill", "all"], check=False, capture_output=True, timeout=30
-                )
-            shutil.rmtree(home, ignore_errors=True)
+        self._gpg = None
+        if self._closer is not None:
+            self._closer()
 
     def _run(self, spool: Spool, call: str, feed: _Feed, *arguments: Any, **options: Any) -> _Said:
         gpg = self._opened()
@@ -231,9 +231,11 @@ class Keyring:
 
     def _opened(self) -> _Gpg:
         if self._gpg is None:
-            self._home = tempfile.mkdtemp(prefix="gpg-")  # Mode 700; a long path could not hold the agent's socket.
+            _sweep()
+            home = tempfile.mkdtemp(prefix=f"{HOME}{os.getpid()}-")  # Mode 700.
+            self._closer = weakref.finalize(self, _remove, home)
             try:
-                self._gpg = _Gpg(gnupghome=self._home, options=[*_SAFE])
+                self._gpg = _Gpg(gnupghome=home, options=[*_SAFE])
             except (OSError, ValueError) as error:
                 self.close()
                 raise PartnerRefused("GnuPG can't be run", where="pgp", fix="Install gpg (Debian: gpg)") from error
@@ -254,3 +256,30 @@ class Keyring:
             if not found.fingerprints:
                 fix = "Name files with keys as GnuPG exports them: gpg --armor --export, or --export-secret-keys"
                 raise PartnerRefused("one of the keys in [transport.pgp] can't be read", where="pgp", fix=fix)
+
+
+def _remove(home: str) -> None:
+    """Ends the agent that GnuPG started in this home, and removes it with every key in it."""
+    with suppress(OSError, subprocess.SubprocessError):
+        command = ["gpgconf", "--homedir", home, "--kill", "all"]
+        subprocess.run(command, check=False, capture_output=True, timeout=30)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Removes what a process that was killed left behind: its keys must not stay."""
+    for home in Path(tempfile.gettempdir()).glob(f"{HOME}*-*"):
+        pid = home.name.removeprefix(HOME).split("-")[0]
+        with suppress(OSError):
+            if pid.isdigit() and home.stat().st_uid == os.getuid() and not _lives(int(pid)):
+                _remove(str(home))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
