@@ -266,6 +266,28 @@ def test_a_receipt_for_another_content_is_never_counted_as_delivered(near: As2St
 
 
 @pytest.mark.parametrize(
+    ("said", "mic", "state"), [(PROCESSED, OTHER, "mismatch"), (DECRYPTION_FAILED, MIC, "refused")]
+)
+def test_a_receipt_that_says_no_stops_the_resend_that_waits(
+    near: As2Stage, said: Disposition, mic: Mic, state: str
+) -> None:
+    posted(near)
+    near.stage.clock.advance(WITHIN_S)
+    near.stage.work("mdn")
+    assert near.stage.jobs("send", "waiting"), "it is to go again"
+    message = now(near)
+    assert near.posts(near.receipt(message, said=said, mic=mic)).code == 200
+    assert now(near).state == state
+    near.stage.clock.advance(WITHIN_S)
+    kept_safe(near)
+    (job,) = near.stage.jobs("send", "parked")
+    (task,) = near.stage.tasks("parked")
+    assert (task.subject, job.reason) == (job.id, now(near).reason)
+    near.posts(near.receipt(message))
+    assert (now(near).state, near.stage.tasks()) == ("received", [])
+
+
+@pytest.mark.parametrize(
     ("agreed_later", "altered", "state"),
     [("", False, "received"), ("", True, "mismatch"), ("application/edi-consent", False, "mismatch")],
 )

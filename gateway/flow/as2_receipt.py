@@ -165,7 +165,8 @@ def _for_a_person(tx: Transaction, partner: Partner, document: Document, state: 
     tx.documents.set_state(document.id, "refused" if state == "refused" else "unknown", why)
     if state == "mismatch":
         delivered.number(tx, partner, document, "unknown")
-    job = _send_again(tx, partner, document, parked=why)
+    # One that waits to go again, because no receipt had come, must not: the partner has judged the message.
+    job = tx.jobs.set_aside(_send_key(document), why) or _send_again(tx, partner, document, parked=why)
     if job is not None:  # Else the send job is in somebody's hand, and is parked there.
         tx.tasks.open(f"parked:{job}", kind="parked", subject=job, reason=f"document {document.id}: {why}", fix=fix)
 
@@ -186,10 +187,14 @@ def _send_again(
         payload={"document": document.id, "resends": resends},
         partner=partner.name,
         lane=f"send:{partner.name}",
-        key=f"send:{document.id}",
+        key=_send_key(document),
         attempts_max=SEND_ATTEMPTS_MAX,
         parked=parked,
     )
+
+
+def _send_key(document: Document) -> str:
+    return f"send:{document.id}"
 
 
 def _fix(state: str, told: str) -> str:

@@ -128,6 +128,13 @@ _SPENT = (
     .where(jobs.c.id.in_(sa.bindparam("wanted", expanding=True)))
     .values(state="parked", reason=sa.bindparam("to_reason"), changed_at=sa.bindparam("to_changed_at"), **_LET_GO)
 )
+_SET_ASIDE = Scoped(
+    sa.update(jobs)
+    .where(jobs.c.key == sa.bindparam("of_key"), _WAITING, _FREE)
+    .values(state="parked", reason=sa.bindparam("to_reason"), changed_at=sa.bindparam("now"), **_LET_GO)
+    .returning(jobs.c.id),
+    jobs,
+)
 _UNPARK = Scoped(
     sa.update(jobs)
     .where(jobs.c.id == sa.bindparam("of_job"), jobs.c.state == "parked")
@@ -264,6 +271,12 @@ class Jobs:
         """Wait for a person; the lane goes on without it."""
         self._change(_PARK, job, to_reason=reason[:REASON_LENGTH_MAX])
         self._free_lane(job)
+
+    def set_aside(self, key: str, reason: str) -> str | None:
+        """Park the open job with this ``key`` while nobody works on it; its id, or None where there is no such job."""
+        values = {"of_key": key, "to_reason": reason[:REASON_LENGTH_MAX], "now": self._session.now}
+        row = self._session.within(_SET_ASIDE, values).first()
+        return None if row is None else str(row.id)
 
     def unpark(self, job: str) -> None:
         """Due again, with all its attempts. Raises NotInStore where no such job is parked."""
