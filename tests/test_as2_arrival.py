@@ -73,6 +73,21 @@ def test_a_message_becomes_documents_and_its_receipt_is_stored(near: As2Stage) -
     assert about["cipher"] == "aes256-cbc"
 
 
+@pytest.mark.parametrize(
+    "message_id",
+    ["<OPENAS2-25112026-1@EXAMPLE CLEAR_NORTH SIDE>", "no-brackets@them", f"<{'x' * 900}@them>", f"<{'y' * 993}@z>"],
+)
+def test_failure_case_7_any_message_id_of_the_field_is_taken_and_given_back_as_it_came(
+    near: As2Stage, message_id: str
+) -> None:
+    answer = near.sends(X12, message_id)
+    assert near.reads(answer).original_message_id == message_id
+    assert near.contents() == [X12]
+    assert max(map(len, answer.body.split(b"\r\n"))) <= 998, "no line is longer than 7bit lets it be"
+    assert near.sends(X12, message_id).body == answer.body, "the same message again gets the same receipt"
+    assert near.contents() == [X12]
+
+
 def test_what_no_receipt_is_asked_for_gets_none(near: As2Stage) -> None:
     answer = near.sends(X12, mdn="none")
     assert (answer.code, answer.body) == (200, b"")

@@ -131,6 +131,15 @@ def test_a_good_receipt_settles_the_document_and_everything_that_waits_for_it(ne
     assert near.stage.tasks() == []
 
 
+def test_a_receipt_without_a_message_id_of_its_own_counts(near: As2Stage) -> None:
+    """OpenText posts such receipts: what one is for stands in its signed part."""
+    message, _ = posted(near)
+    receipt = near.receipt(message)
+    headers = [each for each in receipt.headers if each[0] != "Message-ID"]
+    assert near.takes(headers, b"".join(receipt.chunks())).code == 200
+    assert (now(near).state, ours(near).state) == ("received", "sent")
+
+
 def test_a_receipt_that_is_quicker_than_the_answer_to_the_post(near: As2Stage) -> None:
     message = begun(near)
     assert near.posts(near.receipt(message)).code == 200

@@ -225,8 +225,8 @@ def test_case_7_no_content_length_is_needed() -> None:
         ({"AS2_From": "Müller"}, "printable ASCII"),
         ({"Message_ID": ""}, "Message-ID is not usable: it is empty"),
         ({"Message_ID": "<>"}, "Message-ID is not usable: it is empty"),
-        ({"Message_ID": f"<{'x' * 260}@y>"}, "longer than 255"),
-        ({"Message_ID": "<a b>"}, "a space"),
+        ({"Message_ID": f"<{'x' * 998}@y>"}, "longer than 997"),
+        ({"Message_ID": "<a\xa0b>"}, "printable ASCII"),
     ],
 )
 def test_case_7_headers_that_are_missing_or_no_names(changes: dict[str, str], why: str) -> None:

@@ -14,7 +14,8 @@ from gateway.transport.spool import Spool, Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Who sends what to whom. ``message_id`` is verbatim; ``features`` are lower-case names of EDIINT-Features."""
+    """Who sends what to whom. ``message_id`` is verbatim, and may be "" of a receipt, which some products give none;
+    ``features`` are lower-case names of EDIINT-Features."""
 
     message_id: str
     as2_from: str
@@ -40,12 +41,12 @@ def peek(
     if sum(len(name) + len(value) + 4 for name, value in pairs) > limits.header_bytes_max:
         raise malformed(f"the request's headers are larger than {limits.header_bytes_max} bytes")
     read = Headers(pairs)
-    message_id = read.get("Message-ID")
+    message_id, receipt = read.get("Message-ID"), is_mdn(read, body, limits)
     as2_from, as2_to = unquoted(read.get("AS2-From")), unquoted(read.get("AS2-To"))
     for field, fault in (
         ("AS2-From", name_fault(as2_from)),
         ("AS2-To", name_fault(as2_to)),
-        ("Message-ID", message_id_fault(message_id)),
+        ("Message-ID", "" if receipt and not message_id else message_id_fault(message_id)),
     ):
         if fault:
             raise As2Refused(
@@ -59,7 +60,7 @@ def peek(
         message_id=message_id,
         as2_from=as2_from,
         as2_to=as2_to,
-        is_mdn=is_mdn(read, body, limits),
+        is_mdn=receipt,
         mdn_wanted=wanted,
         features=frozenset(each.strip().lower() for each in read.get("EDIINT-Features").split(",") if each.strip()),
         version=read.get("AS2-Version", "1.0"),

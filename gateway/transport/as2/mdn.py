@@ -29,6 +29,7 @@ from gateway.transport.spool import Spool, Window
 REPORTER = "Therapy gateway"
 RECEIPT_MAX = 1024 * 1024
 """Bytes; some products send the original message's headers back, none its content."""
+_UNFOLDED_MAX = 255
 
 
 def build_mdn(
@@ -71,7 +72,7 @@ def _sentences(wanted: MdnWanted, disposition: Disposition, at: datetime, why: s
         told = "was received, and its documents are stored. What they say has not been looked at yet."
     else:
         told = f"was NOT taken: {disposition.modifier or disposition.kind}."
-    lines = [f"Message {wanted.message_id} from {wanted.as2_from} to {wanted.as2_to} {told}"]
+    lines = [f"Message {wanted.message_id[:_UNFOLDED_MAX]} from {wanted.as2_from} to {wanted.as2_to} {told}"]
     lines += [why] if why else []
     lines.append(f"This receipt was made on {at:%Y-%m-%d at %H:%M:%S %Z}.")
     return "\r\n".join(lines) + "\r\n"
@@ -84,12 +85,17 @@ def _fields(wanted: MdnWanted, disposition: Disposition, mic: Mic | None) -> byt
         ("Reporting-UA", REPORTER),
         ("Original-Recipient", name),
         ("Final-Recipient", name),
-        ("Original-Message-ID", wanted.message_id),
+        ("Original-Message-ID", _folded(wanted.message_id)),
         ("Disposition", str(disposition)),
     ]
     if mic is not None:
         fields.append(("Received-Content-MIC", str(mic)))
     return head(fields)
+
+
+def _folded(message_id: str) -> str:
+    """As it came, on a line of its own where it would make one that is longer than a line may be. RFC 5322, 2.1.1."""
+    return message_id if len(message_id) <= _UNFOLDED_MAX else f"\r\n {message_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
