@@ -4,6 +4,7 @@ import io
 import tracemalloc
 
 import pytest
+from asn1crypto import core
 from cms_forgery import (
     CBC_128,
     DATA,
@@ -23,6 +24,7 @@ from cms_forms import CONTENT, US, digests
 
 from gateway.transport import cms
 from gateway.transport.cms.ber import DEPTH_MAX, SEGMENTS_FREE, SMALL_MAX, Reader
+from gateway.transport.cms.naming import Name
 
 END = b"\0\0"
 CIPHER = algorithm(CBC_128, t(0x04, IV))
@@ -190,3 +192,33 @@ def test_what_belongs_nowhere_is_refused_wherever_it_stands() -> None:
         with pytest.raises(cms.Malformed):
             cms.verify(broken, digests(), [])
     assert decrypted(io.BytesIO(enveloped())) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "digits",
+    [b"\xff" * 100_000 + b"\x01", b"\x7f" * 100_000, b"\x7f" * 50],
+    ids=["one number", "many numbers", "too many numbers"],
+)
+def test_an_endless_object_identifier_is_not_worked_out_nor_repeated(
+    digits: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_out: list[int] = []
+    dotted = core.ObjectIdentifier.dotted.fget
+    assert dotted is not None
+
+    def counted(self: core.ObjectIdentifier) -> object:
+        worked_out.append(len(self.dump()))
+        return dotted(self)
+
+    monkeypatch.setattr(core.ObjectIdentifier, "dotted", property(counted))
+    named = t(0x30, t(0x06, b"\x2a" + digits))
+    message = enveloped(cipher=named)
+    with pytest.raises(cms.Malformed) as told:
+        decrypted(io.BytesIO(message))
+    assert max(worked_out, default=0) < 100
+    assert len(str(told.value)) < 200
+
+
+def test_a_name_without_end_is_not_compared() -> None:
+    with pytest.raises(cms.Malformed, match="name of a signer or recipient"):
+        Name(t(0x30, t(0x30, t(0x0C, bytes(100_000))), t(0x02, b"\x01")))

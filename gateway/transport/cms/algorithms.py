@@ -99,6 +99,11 @@ COMPRESSED_DATA = oid("1.2.840.113549.1.9.16.1.9")
 AUTH_ENVELOPED_DATA = oid("1.2.840.113549.1.9.16.1.23")
 
 
+IDENTIFIER_MAX = 1024
+"""Bytes of an AlgorithmIdentifier. asn1crypto takes the square of an object identifier's length in time."""
+_OBJECT_IDENTIFIER_MAX = 40
+
+
 @contextmanager
 def understood(what: str) -> Iterator[None]:
     """Whatever asn1crypto and cryptography say about bytes from outside becomes Malformed."""
@@ -140,9 +145,13 @@ def require(kind: str, name: str, allowed: Collection[str], known: Collection[st
 def identified(element: bytes) -> tuple[str, bytes]:
     """An AlgorithmIdentifier's object identifier, dotted, and its parameters as an element (empty where left out)."""
     with understood("an algorithm's identifier"):
+        if len(element) > IDENTIFIER_MAX:
+            raise ValueError("no known algorithm has parameters of that size")
         sequence = core.Sequence.load(element, strict=True)
         if element[0] != SEQUENCE or len(sequence) not in (1, 2) or sequence[0].dump()[0] != OBJECT_IDENTIFIER:
             raise ValueError("not an AlgorithmIdentifier")
+        if len(sequence[0].dump()) > _OBJECT_IDENTIFIER_MAX:
+            raise ValueError("it would fill pages with digits of the sender's choice")
         return str(sequence[0].dotted), bytes(sequence[1].dump()) if len(sequence) == 2 else b""
 
 

@@ -6,6 +6,9 @@ from gateway.transport.cms.algorithms import understood
 from gateway.transport.cms.ber import SEQUENCE, children, content, octets, tlv
 from gateway.transport.cms.certificates import Certificate
 
+NAME_MAX = 16 * 1024
+"""Bytes; a distinguished name has some hundreds, and comparing one takes far longer than reading it."""
+
 _KEY_ID = 0x80
 _KEY_ID_CONSTRUCTED = 0xA0
 
@@ -23,6 +26,8 @@ class Name:
     def __init__(self, element: bytes) -> None:
         self._key_id, self._issuer, self._serial = b"", b"", 0
         with understood("the name of a signer or recipient"):
+            if len(element) > NAME_MAX:
+                raise ValueError("nobody's name is that long")
             if element[0] == _KEY_ID:
                 self._key_id = content(element)
             elif element[0] == _KEY_ID_CONSTRUCTED:  # BER may cut even this one into parts.
