@@ -34,7 +34,7 @@ from gateway.transport.pickup import (
     second_name,
     sift,
 )
-from gateway.transport.probing import try_out
+from gateway.transport.probing import checked, try_out
 
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -118,15 +118,7 @@ class DirectoryTransport:
         return tuple(each for each in entries if not each.name.endswith(self._settings.temporary_suffix))
 
     def probe(self, *, writing: bool = False) -> list[Check]:
-        checks = []
-        step = "inbox"
-        try:
-            for step, words in self._steps(writing):
-                if words:
-                    checks.append(Check(step, True, words))
-        except GatewayError as error:
-            checks.append(Check(step, False, str(error)))
-        return checks
+        return checked(self._steps(writing))
 
     def _steps(self, writing: bool) -> Iterator[tuple[str, str]]:
         wanted = []

@@ -1,14 +1,18 @@
-"""The last steps of trying a mailbox of files: one of ours is written to the outbox, read, renamed and removed again.
+"""Trying a mailbox step by step; the last steps of one of files: one of ours is written, read, renamed and removed.
 
 Its name ends like that of an upload which isn't finished, so no poller takes it. It is removed whatever happens.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
 from gateway.errors import GatewayError, PartnerRefused, PartnerUnreachable
+from gateway.transport.base import Check
+
+Steps = Iterable[tuple[str, str]]
+"""(step, "") before each step and (step, what was found) after it; raises GatewayError where one fails."""
 
 CONTENT = b"A test of the connection. This file can be removed.\n"
 
@@ -27,8 +31,21 @@ class Outbox(Protocol):
     def remove(self, name: str) -> None: ...
 
 
+def checked(steps: Steps) -> list[Check]:
+    """What each step found, up to the one that failed."""
+    checks: list[Check] = []
+    step = ""
+    try:
+        for step, words in steps:
+            if words:
+                checks.append(Check(step, True, words))
+    except GatewayError as error:
+        checks.append(Check(step, False, str(error)))
+    return checks
+
+
 def try_out(outbox: Outbox, suffix: str) -> Iterator[tuple[str, str]]:
-    """Yields (step, "") before each step and (step, what was found) after it."""
+    """The steps of writing into an outbox."""
     mark = secrets.token_hex(6)
     first, second = f"gateway-test-{mark}-1{suffix}", f"gateway-test-{mark}-2{suffix}"
     lying = [first]

@@ -22,6 +22,7 @@ from gateway.transport.as2.settings import As2Settings
 from gateway.transport.as2.terms import Terms
 from gateway.transport.base import PIECE, Arrival, Check, Outcome, Proof, Sent
 from gateway.transport.pickup import Listed, Seen, name_fault
+from gateway.transport.probing import checked
 from gateway.transport.spool import Spool
 
 MESSAGE_ID_HOST = "therapy-gateway"
@@ -118,15 +119,7 @@ class As2Transport:
     # Looking
 
     def probe(self, *, writing: bool = False) -> list[Check]:
-        checks: list[Check] = []
-        step = "connect"
-        try:
-            for step, words in self._steps(writing):
-                if words:
-                    checks.append(Check(step, True, words))
-        except GatewayError as error:
-            checks.append(Check(step, False, str(error)))
-        return checks
+        return checked(self._steps(writing))
 
     def _steps(self, writing: bool) -> Iterator[tuple[str, str]]:
         yield "certificates", ""

@@ -32,7 +32,7 @@ from gateway.transport.pickup import (
     second_name,
     sift,
 )
-from gateway.transport.probing import try_out
+from gateway.transport.probing import checked, try_out
 from gateway.transport.sftp.certificates import Now, attach, check_own, utc_now
 from gateway.transport.sftp.files import LOST, Client, Download, Refusal, listed
 from gateway.transport.sftp.keys import read_host_key, read_private_key
@@ -233,21 +233,11 @@ class SftpTransport:
 
     def probe(self, *, writing: bool = False) -> list[Check]:
         self.close()
-        checks: list[Check] = []
-        step = "connect"
-        try:
-            with self._door(""):
-                for step, words in self._connect():
-                    if words:
-                        checks.append(Check(step, True, words))
-            for step, words in self._steps(writing):
-                if words:
-                    checks.append(Check(step, True, words))
-        except GatewayError as error:
-            checks.append(Check(step, False, str(error)))
-        return checks
+        return checked(self._steps(writing))
 
     def _steps(self, writing: bool) -> Iterator[tuple[str, str]]:
+        with self._door(""):
+            yield from self._connect()
         folders = [("inbox", each.path) for each in self._inboxes.values()]
         folders += [("archive", each.archive) for each in self._inboxes.values() if each.archive]
         for step, folder in dict.fromkeys(folders):
