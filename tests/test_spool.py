@@ -109,3 +109,18 @@ def test_a_spool_that_is_let_go_gives_its_file_back(tmp_path: Path) -> None:
     assert window.read() == b"content"
     del window
     assert opened() == before
+
+
+@pytest.mark.parametrize("limit_memory", [0, 1000])
+def test_a_spool_that_is_closed_takes_nothing_more_and_writes_into_nobody_elses_file(
+    tmp_path: Path, limit_memory: int
+) -> None:
+    spool = Spool(folder=tmp_path, limit_memory=limit_memory)
+    spool.write(b"content")
+    spool.close()
+    with (tmp_path / "other").open("wb+") as other:  # Gets the number that the spool's file had.
+        for _ in range(2):
+            with pytest.raises(AssertionError, match="closed"):
+                spool.write(bytes(600_000))
+        assert other.read() == b""
+    assert spool.size == 0

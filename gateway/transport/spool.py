@@ -121,6 +121,7 @@ class Spool:
         self._closer: weakref.finalize[..., Spool] | None = None
         self._sealing: CipherContext | None = None
         self._position = 0
+        self._closed = False
 
     @property
     def size(self) -> int:
@@ -134,6 +135,7 @@ class Spool:
 
     def write(self, content: bytes | bytearray | memoryview, /) -> int:
         """Append; how many bytes that were."""
+        assert not self._closed, "the number of a closed file may be another file's by now"
         if len(self._tail) + len(content) <= (self._limit if self.in_memory else PIECE):
             self._tail += content
         else:
@@ -165,6 +167,7 @@ class Spool:
         self._tail = bytearray()
         self._limit = self.sealed_size = 0
         self._key = b""
+        self._closed = True
         if self._closer is not None:
             self._closer()
 
