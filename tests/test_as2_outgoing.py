@@ -75,6 +75,34 @@ def test_a_receipt_that_is_not_taken_is_posted_again_later(store: Store, clock: 
     assert near.messages()[0].mdn_sent_at == clock()
 
 
+def test_a_server_that_takes_no_receipt_holds_one_worker_up(store: Store, clock: Clock, tmp_path: Path) -> None:
+    near = as2_stage(store, clock, tmp_path)
+    for _ in range(3):
+        near.sends(X12, mdn="async", mdn_url="https://as2.exampleclear.example/receipts")
+    assert near.stage.take(["mdn_out"]) is not None
+    assert near.stage.take(["mdn_out"]) is None, "the others wait for it, and not in a worker's thread"
+
+
+@on_sqlite
+def test_a_receipt_that_is_wanted_at_once_after_all_is_not_posted(store: Store, clock: Clock, tmp_path: Path) -> None:
+    near = as2_stage(store, clock, tmp_path)
+    near.sends(X12, "<1@them>", mdn="async", mdn_url="https://as2.exampleclear.example/receipts")
+    assert near.reads(near.sends(X12, "<1@them>")).disposition.good
+    assert near.stage.work("mdn_out") == 1
+    assert near.stage.jobs("mdn_out", "waiting") == near.stage.jobs("mdn_out", "parked") == []
+    assert near.stage.tasks() == []
+
+
+@on_sqlite
+def test_a_stranger_that_wants_its_refusal_elsewhere_makes_no_work(store: Store, clock: Clock, tmp_path: Path) -> None:
+    near = as2_stage(store, clock, tmp_path)
+    for number in range(3):
+        answer = near.sends(b"%d" % number, sign="", mdn="async", mdn_url="http://169.254.169.254/latest")
+        assert (answer.code, answer.body) == (200, b"")
+    assert near.stage.jobs("mdn_out") == []
+    assert near.stage.tasks("parked") == []
+
+
 @on_sqlite
 @pytest.mark.parametrize("answer", [gone, moved])
 def test_a_receipt_that_is_refused_waits_for_a_person(

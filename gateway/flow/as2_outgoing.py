@@ -67,6 +67,7 @@ def enqueue_post(tx: Transaction, partner: Partner, message: str) -> None:
         "mdn_out",
         payload={"message": message},
         partner=partner.name,
+        lane=f"mdn_out:{partner.name}",  # A server that takes none holds one worker up, and not all of them.
         key=f"mdn_out:{message}",
         attempts_max=POST_ATTEMPTS_MAX,
     )
@@ -78,6 +79,10 @@ def post(house: House, job: Job) -> None:
     with house.reading() as tx:
         message = tx.as2_messages.get(job.payload["message"])
     where = f"partner {partner.name}, message {message.id}"
+    if not message.mdn_url:  # The message came again, and took its receipt along in the response.
+        with house.store.transaction(house.everything()) as tx:
+            tx.jobs.finish(job)
+        return
     if fault := posting_fault(message.mdn_url, partner):
         raise PartnerRefused(
             f"the receipt is wanted at an address where it may not be posted: {fault}",

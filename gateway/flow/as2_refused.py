@@ -11,7 +11,7 @@ from datetime import timedelta
 from gateway import logs
 from gateway.flow.as2_audit import Audit
 from gateway.flow.as2_door import Answer, Head
-from gateway.flow.as2_outgoing import Mdn, answered, enqueue_post, kept, made, stored
+from gateway.flow.as2_outgoing import Mdn, answered, enqueue_post, kept, made, posting_fault, stored
 from gateway.flow.house import House, Transaction
 from gateway.settings import Partner
 from gateway.transport.as2.message import As2Refused
@@ -91,7 +91,8 @@ def _record(at: Refusing, tx: Transaction, refused: As2Refused, payload: str, md
     )
     if new:
         tx.events.add(partner.name, "message.turned_down", message=message.id, disposition=told, why=refused.what)
-        if mdn is not None and mdn.url:
+        # Whoever was refused may be a stranger: a made-up address becomes no job, and no task for each of its messages.
+        if mdn is not None and mdn.url and not posting_fault(mdn.url, partner, resolve=lambda _: ()):
             enqueue_post(tx, partner, message.id)
 
 
