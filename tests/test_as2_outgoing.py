@@ -60,6 +60,18 @@ def test_a_receipt_is_posted_as_it_is_stored(store: Store, clock: Clock, tmp_pat
     assert near.stage.tasks() == []
 
 
+def test_a_receipt_that_was_taken_in_a_response_meanwhile_is_not_posted(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    near = _owing(store, clock, tmp_path, "https://as2.exampleclear.example/", "https://as2.exampleclear.example/r")
+    (message,) = near.messages()
+    answer = near.sends(X12, message.message_id)
+    assert near.reads(answer).disposition.good
+    assert near.stage.work("mdn_out") == 1
+    assert near.stage.jobs("mdn_out", "waiting") == near.stage.jobs("mdn_out", "parked") == []
+    assert near.stage.tasks() == []
+
+
 def test_a_receipt_that_is_not_taken_is_posted_again_later(store: Store, clock: Clock, tmp_path: Path) -> None:
     with site() as far:
         near = _owing(store, clock, tmp_path, far.then(busy, cut, taken).url, f"http://127.0.0.1:{far.port}/")

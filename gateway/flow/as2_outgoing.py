@@ -78,6 +78,10 @@ def post(house: House, job: Job) -> None:
     partner = house.partner(job.partner)
     with house.reading() as tx:
         message = tx.as2_messages.get(job.payload["message"])
+    if not message.mdn_url:  # Its sender came again meanwhile, and took the receipt in the response.
+        with house.store.transaction(house.everything()) as tx:
+            tx.jobs.finish(job)
+        return
     where = f"partner {partner.name}, message {message.id}"
     if not message.mdn_url:  # The message came again, and took its receipt along in the response.
         with house.store.transaction(house.everything()) as tx:
