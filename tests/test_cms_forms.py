@@ -25,6 +25,7 @@ def test_each_message_opens(kind: str) -> None:
 @given(kind=kinds, seed=seeds, most=st.sampled_from([1, 2, 7, 100, 100_000]))
 @settings(max_examples=200, deadline=None)
 def test_any_form_of_ber_at_any_chunking_is_the_same(kind: str, seed: int, most: int) -> None:
+    """Failure case 10, BER: definite, indefinite and segmented forms of one message."""
     message, chance = messages()[kind], Random(seed)
     assert message.content(Dribble(reformed(message.der, chance), chance, most)) == CONTENT
 
