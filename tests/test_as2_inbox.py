@@ -3,6 +3,7 @@
 import random
 import socket
 import ssl
+import tracemalloc
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from threading import Event
 import pytest
 from as2_lines import PAIR, FakeDoor, Listening, Pem, head, listening, made_certificate
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -25,7 +26,7 @@ from gateway.transport.spool import Spool
 from gateway.web.as2_inbox import CONNECTIONS_OF_ADDRESS_MAX, As2Inbox
 from gateway.web.as2_partials import KEPT_OF_PARTNER_MAX, KEPT_S, Partials, Range
 from gateway.web.as2_request import As2Request
-from gateway.web.as2_spooling import PENDING_MAX
+from gateway.web.as2_spooling import PENDING_MAX, Spooling
 from gateway.web.as2_tls import Reception, Shown
 
 ETAG = ("ETag", '"transfer-1"')
@@ -283,6 +284,22 @@ def test_a_sender_that_is_faster_than_the_disk_is_held_up(
         stuck.set()
         assert line.reply().status == 200
     assert door.bodies == [body]
+
+
+def test_chunks_of_a_few_bytes_take_no_more_memory_than_large_ones() -> None:
+    paused: list[bool] = []
+    body = Spooling(
+        Spool(), in_thread=lambda *_: Deferred(), pause=lambda: paused.append(True), resume=lambda: paused.append(False)
+    )
+    tracemalloc.start()
+    try:
+        for number in range(PENDING_MAX // 2 + 2):
+            body.write(b"%02d" % (number % 100))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert paused == [True]
+    assert taken < 2 * PENDING_MAX
 
 
 def _requests(listener: Listening) -> list[As2Request]:

@@ -3,7 +3,7 @@
 The reactor only collects pieces. While threads are behind, the sender is held up by TCP itself. Knows no HTTP.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -33,7 +33,7 @@ class Spooling:
         self._in_thread = in_thread
         self._pause = pause
         self._resume = resume
-        self._waiting: list[bytes] = []
+        self._waiting = bytearray()  # One, since chunks can be of a byte each, and objects of their own cost far more.
         self._pending = 0
         self._busy = False
         self._failed: Failure | None = None
@@ -44,7 +44,7 @@ class Spooling:
         self.received += len(piece)
         if self._failed is not None:
             return
-        self._waiting.append(piece)
+        self._waiting += piece
         self._pending += len(piece)
         if self._pending > PENDING_MAX and not self.paused:
             self.paused = True
@@ -62,7 +62,7 @@ class Spooling:
         if self._busy:
             return
         if self._waiting:
-            batch, self._waiting = self._waiting, []
+            batch, self._waiting = self._waiting, bytearray()
             self._busy = True
             self._in_thread(_write, self.spool, batch).addCallbacks(self._written, self._broke)
         elif self._ended is not None and not self._ended.called:
@@ -81,11 +81,9 @@ class Spooling:
 
     def _broke(self, failure: Failure) -> None:
         self._failed = failure
-        self._waiting = []
+        self._waiting = bytearray()
         self._written(self._pending)
 
 
-def _write(spool: Spool, batch: Sequence[bytes]) -> int:
-    for piece in batch:
-        spool.write(piece)
-    return sum(map(len, batch))
+def _write(spool: Spool, batch: bytearray) -> int:
+    return spool.write(batch)
