@@ -147,6 +147,7 @@ class SmallServer:
         self.logins: list[tuple[str, str]] = []
         self.sessions: list[paramiko.Transport] = []
         self.reads_overlapped = False
+        self.kept_alive = threading.Event()  # a client showed that it is still there
         self.reads: list[int] = []  # where each began
         self._done = threading.Event()
         self._listener = Listener(self._serve)
@@ -213,6 +214,11 @@ class _Login(paramiko.ServerInterface):
         if self.peer.faults.silent_subsystem:
             self.peer.wait_closed()
         return super().check_channel_subsystem_request(channel, name)
+
+    def check_global_request(self, kind: str, msg: paramiko.Message) -> bool:
+        if kind.startswith("keepalive@"):
+            self.peer.kept_alive.set()
+        return False
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return codes.OPEN_SUCCEEDED

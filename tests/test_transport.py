@@ -6,12 +6,14 @@ import os
 import pwd
 import random
 import socket
+import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import paramiko
@@ -912,6 +914,17 @@ def test_no_thread_waits_for_ever_for_a_server_that_falls_silent(faulty: Box, sm
     setattr(small.faults, fault, True)
     with pytest.raises(PartnerUnreachable):
         faulty.open(timeout_s=0.1).listing()
+
+
+def test_keepalive_shows_a_quiet_server_that_we_are_still_there(
+    faulty: Box, small: SmallServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead_s = 0.0
+    monkeypatch.setattr(paramiko.packet, "time", SimpleNamespace(time=lambda: time.time() + ahead_s))
+    faulty.open(keepalive_s=30).listing()
+    assert not small.kept_alive.is_set()
+    ahead_s = 31.0
+    assert small.kept_alive.wait(10)
 
 
 def test_a_port_that_says_nothing_is_tried_again(faulty: Box) -> None:
