@@ -217,7 +217,7 @@ def test_a_negative_receipt_that_may_pass_is_tried_again(company: Company) -> No
     ("status", "words"),
     [
         (401, "correct username and password"),
-        (403, "let our address, login or certificate in"),
+        (403, "let our address, login or certificate in, and compare the AS2 names of both sides"),
         (404, "correct url in its file"),
         (405, "correct url in its file"),
         (407, "A proxy stands between"),

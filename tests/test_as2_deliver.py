@@ -178,6 +178,7 @@ def test_a_refusal_by_receipt_parks_the_document_and_others_go_on(making: Making
     (task,) = there.stage.tasks("parked")
     assert job.id in task.key
     assert "decryption-failed" in task.reason
+    assert "put it under encryption_certificates" in task.fix
     there.stage.submit(request_json(2))
     there.stage.work()
     assert [there.stage.request(number).state for number in (1, 2)] == ["written", "sent"]

@@ -328,6 +328,25 @@ def test_a_look_shows_the_certificate_step_by_step(secure: Site, plain: Site) ->
         dict(Server(settings(secure)).look())
 
 
+def test_a_look_says_in_words_what_stands_in_the_way() -> None:
+    with pytest.raises(PartnerUnreachable, match="its name is not known"):
+        dict(Server(settings("http://no-such-host.invalid/")).look())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def speaks_plain() -> None:
+            listener.accept()[0].close()  # The first step only connects.
+            tcp, _ = listener.accept()
+            with tcp:
+                tcp.recv(65536)
+                tcp.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=speaks_plain)
+        thread.start()
+        with pytest.raises(PartnerUnreachable, match="it does not speak TLS there"):
+            dict(Server(settings(f"https://127.0.0.1:{listener.getsockname()[1]}/")).look())
+        thread.join()
+
+
 @pytest.mark.parametrize(
     ("text", "wait_s"),
     [

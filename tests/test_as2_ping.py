@@ -11,11 +11,37 @@ from cms_keys import made
 
 from gateway.transport.as2 import As2Settings, ping
 from gateway.transport.as2.disposition import (
+    AUTHENTICATION_FAILED,
+    DECOMPRESSION_FAILED,
     DECRYPTION_FAILED,
+    ILLEGAL_FILENAME,
+    INSUFFICIENT_SECURITY,
+    INTEGRITY_CHECK_FAILED,
+    UNSUPPORTED_FORMAT,
+    UNSUPPORTED_MIC,
+    Disposition,
 )
 from gateway.transport.base import open_transport
 
 __all__ = ["company"]
+
+BY_NAME = "Compare us and them in the partner's file with what it knows us by"
+CURES = (
+    (AUTHENTICATION_FAILED, "Send the partner our signing certificate again, and compare the AS2 names of both sides"),
+    (DECRYPTION_FAILED, "Ask the partner for its present certificate, and put it under encryption_certificates"),
+    (DECOMPRESSION_FAILED, "Ask the partner whether it takes compressed messages"),
+    (INTEGRITY_CHECK_FAILED, "try another transfer_encoding"),
+    (INSUFFICIENT_SECURITY, "Compare sign and encrypt in the partner's file with what it wants"),
+    (ILLEGAL_FILENAME, "write file_name = false"),
+    (UNSUPPORTED_FORMAT, "Compare mdn_signed"),
+    (UNSUPPORTED_MIC, "Compare sign in the partner's file with what it wants"),
+    (Disposition("processed", "error", "unknown-trading-partner"), BY_NAME),
+    (Disposition("processed", "error", "unknown-trading-relationship"), BY_NAME),
+    (
+        Disposition("failed", "failure", "sender-equals-receiver"),
+        "Ask the partner for the cause, and which certificates",
+    ),
+)
 
 
 def steps(company: Company, *, writing: bool = True, **more: Any) -> dict[str, str]:
@@ -65,10 +91,14 @@ def test_a_ping_stops_at_the_step_that_fails_and_says_what_to_mend(
 
 def test_a_ping_says_what_to_mend_of_a_receipt(company: Company) -> None:
     company.site.then(
-        company.answers(our_signers=(made("rsa-stranger").identity,)), company.answers(disposition=DECRYPTION_FAILED)
+        company.answers(our_signers=(made("rsa-stranger").identity,)),
+        *(company.answers(disposition=each) for each, _ in CURES),
     )
     assert "Compare signing_certificates with what the partner signs with" in steps(company)["receipt"]
-    assert "Ask the partner which certificates and algorithms it holds of us" in steps(company)["receipt"]
+    for disposition, words in CURES:
+        told = steps(company)["receipt"]
+        assert disposition.short in told
+        assert words in told
     assert "FAIL: " in steps(company, terms=agreed(our_signers=()))["certificates"]
 
 

@@ -129,6 +129,8 @@ def test_forged_mdn_unsigned_weak_algorithm_bomb_16_kb_header_and_traversal_are_
     told_of = {each["reason"]: each for each in json.loads(capsys.readouterr().out)}
     assert told_of.keys() == {*_turned_down(near), "headers_too_large"}
     assert told_of["headers_too_large"]["partner"] == ""
+    assert show_refusals(near.stage.house, 50, as_json=False) == 0
+    assert "headers too large" in capsys.readouterr().out
     assert show_messages(near.stage.house, PARTNER, 3, as_json=True) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [each["state"] for each in rows] == ["processed", "refused", "processed"]

@@ -55,5 +55,6 @@ def show_refusals(house: House, limit: int, *, as_json: bool) -> int:
         emit(rows, "", as_json=True)
     else:
         columns = ("at", "in whose name", "reason", "count", "last from", "message")
-        table("refused over AS2", columns, [tuple(each.values()) for each in rows])
+        in_words = [{**each, "reason": str(each["reason"]).replace("_", " ")} for each in rows]
+        table("refused over AS2", columns, [tuple(each.values()) for each in in_words])
     return 0

@@ -181,7 +181,7 @@ def _mailbox(settings: Settings, name: str) -> Iterator[Check]:
         with mailbox(settings, settings.partners[name]) as transport:
             failed = [each for each in transport.probe() if not each.ok]
     except GatewayError as error:
-        yield Check(name=f"partner {name}", ok=False, what=error.what, fix=error.fix)
+        yield Check(name=f"partner {name}", ok=False, what=error.reason, fix=error.fix)
         return
     what = "its mailbox opens" if not failed else f"{failed[0].step}: {failed[0].words}"
     yield Check(

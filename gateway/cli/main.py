@@ -55,7 +55,8 @@ def run(arguments: list[str] | None = None) -> int:
     except GatewayError as error:
         print(error, file=sys.stderr)
         for each in error.findings:
-            print(f"  {each}", file=sys.stderr)
+            if str(each) != str(error):
+                print(f"  {each}", file=sys.stderr)
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -112,7 +112,7 @@ class _Reading:
         assert own is not None, "settings know our identity"
         identity = own.identity(agreed.us)
         assert identity is not None, "settings know our identity"
-        keys = _keys(identity, f"gateway.toml, as2 identity {identity.name}", self.findings)
+        keys = _keys(identity, f"gateway.toml, as2.identities[{own.identities.index(identity)}]", self.findings)
         signers = self._signers(keys)
         decryptors = [each for each in keys if "decrypt" in each.source.use]
         if agreed.sign or agreed.mdn_signed:

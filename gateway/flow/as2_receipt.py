@@ -15,6 +15,7 @@ from gateway.flow.house import House, Transaction
 from gateway.flow.outbox import SEND_ATTEMPTS_MAX
 from gateway.settings import As2Transport, Partner
 from gateway.store import As2Message, Document, Job
+from gateway.transport.as2.disposition import cure
 from gateway.transport.as2.outcome import PASSING
 from gateway.transport.base import Proof, Receipt
 
@@ -24,15 +25,6 @@ RECEIVED: Final = "received"
 SETTLED = (RECEIVED, "refused", "mismatch")
 ANSWERED = ("accepted", "rejected")  # States of a control number whose answer proves the delivery by itself.
 
-_FIXES = {
-    "authentication-failed": "Send the partner our signing certificate again",
-    "integrity-check-failed": "Send the partner our signing certificate again",
-    "decryption-failed": "Ask the partner for its present certificate, and put it under encryption_certificates",
-    "insufficient-message-security": "Compare sign and encrypt in the partner's file with what it wants",
-    "unknown-trading-partner": "Compare us and them in the partner's file with what it knows us by",
-    "unknown-trading-relationship": "Compare us and them in the partner's file with what it knows us by",
-    "unsupported MIC-algorithms": "Compare sign in the partner's file with what it wants",
-}
 _EVENTS = {RECEIVED: "message.received", "refused": "message.refused", "mismatch": "message.differed"}
 _RESEND = "To send it again under the same Message-ID: gateway jobs --retry JOB"
 
@@ -68,7 +60,7 @@ def settle(house: House, tx: Transaction, partner: Partner, message: As2Message,
         delivered.sent(tx, partner, document, attempts=message.attempts)
         _let_go(tx, document)
     else:
-        _for_a_person(tx, partner, document, state, why[state], _fix(state, told))
+        _for_a_person(tx, partner, document, state, why[state], remedy(state, told))
     late = message.state == "overdue"
     tx.events.add(document.id, _EVENTS[state], document=document.id, message=message.id, disposition=told, late=late)
     log.info("as2.receipt_counts", document=document.id, partner=partner.name, state=state)
@@ -197,11 +189,11 @@ def _send_key(document: Document) -> str:
     return f"send:{document.id}"
 
 
-def _fix(state: str, told: str) -> str:
+def remedy(state: str, told: str) -> str:
+    """What a person can do about a document whose receipt says ``told``, or names another content."""
     if state == "mismatch":
         return f"Ask the partner what it received; its 999 settles it if that is good. {_RESEND}"
-    known = next((fix for reason, fix in _FIXES.items() if told.endswith(reason)), "Ask the partner for the cause")
-    return f"{known}. {_RESEND}"
+    return f"{cure(told)}. {_RESEND}"
 
 
 def _task_key(message: As2Message) -> str:

@@ -82,7 +82,9 @@ def conclude(house: House, job: Job, partner: Partner, document: Document, outco
             wait_s=outcome.wait_s,
         )
     if state in ("refused", "mismatch"):
-        raise PartnerRefused(f"it was not delivered: {_reason(outcome, state)}", where=where, fix=_REFUSED_FIX)
+        said = outcome.receipt
+        fix = _REFUSED_FIX if said is None else as2_receipt.remedy(state, said.disposition)
+        raise PartnerRefused(f"it was not delivered: {_reason(outcome, state)}", where=where, fix=fix)
     event = "document.awaits_receipt" if state == "awaited" else "document.sent"
     log.info(event, document=document.id, partner=partner.name, attempts=job.attempts, bytes=document.size)
 

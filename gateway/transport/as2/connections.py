@@ -6,6 +6,7 @@ The texts of OpenSSL and of the server are not passed on: they may quote what wa
 import http.client
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from email.errors import MissingHeaderBodySeparatorDefect
 from typing import Any
@@ -119,9 +120,13 @@ def _reason(error: BaseException | None) -> str:
     return ""
 
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""OpenSSL's names, of one version or another, for an answer that is none of TLS."""
+
+
 def words(error: BaseException) -> str:
     """What went wrong, for people. The order counts: to urllib3 nobody's answer is a sort of timeout."""
-    if isinstance(error, NameResolutionError):
+    if isinstance(error, NameResolutionError | socket.gaierror):
         return "its name is not known"
     if isinstance(error, NewConnectionError | ConnectionRefusedError):
         return "nobody answers there"
@@ -129,6 +134,7 @@ def words(error: BaseException) -> str:
         return "the server did not answer in time"
     if isinstance(error, ReadTimeoutError | TimeoutError):
         return "nothing moved for too long"
-    if isinstance(error, SSLError):
-        return f"TLS: {_reason(error).partition(':')[0] or 'it broke off'}"
+    if isinstance(error, SSLError | ssl.SSLError):
+        name = _reason(error).partition(":")[0]
+        return "it does not speak TLS there" if name in _NO_TLS else f"TLS: {name or 'it broke off'}"
     return "it was cut"

@@ -88,6 +88,29 @@ UNSUPPORTED_MIC = Disposition("failed", "failure", "unsupported MIC-algorithms")
 SENDER_EQUALS_RECEIVER = Disposition("failed", "failure", "sender-equals-receiver")
 
 
+_KNOWS_US_BY = "Compare us and them in the partner's file with what it knows us by"
+_CURES = {
+    "authentication-failed": "Send the partner our signing certificate again, and compare the AS2 names of both sides",
+    "integrity-check-failed": "Send the partner our signing certificate again; if it has it, try another "
+    "transfer_encoding (base64 travels best), because something alters what is sent",
+    "decryption-failed": "Ask the partner for its present certificate, and put it under encryption_certificates; "
+    "compare encrypt and key_transport with what it can read",
+    "decompression-failed": 'Ask the partner whether it takes compressed messages; if not, write compress = ""',
+    "insufficient-message-security": "Compare sign and encrypt in the partner's file with what it wants",
+    "illegal-filename": "Agree on another name_template, or write file_name = false",
+    "unknown-trading-partner": _KNOWS_US_BY,
+    "unknown-trading-relationship": _KNOWS_US_BY,
+    "unsupported format": "Compare mdn_signed in the partner's file with the receipts that it can give",
+    "unsupported MIC-algorithms": "Compare sign in the partner's file with what it wants",
+}
+
+
+def cure(said: str) -> str:
+    """What a person can do about a message of ours that a receipt refused; ``said`` is its disposition, in short."""
+    other = "Ask the partner for the cause, and which certificates and algorithms it holds of us"
+    return next((words for modifier, words in _CURES.items() if said.endswith(modifier)), other)
+
+
 class As2Refused(GatewayError):
     """A message or a receipt that does not count. ``disposition`` is what its sender is told, in the RFC's words.
 

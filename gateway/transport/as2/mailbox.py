@@ -15,6 +15,7 @@ from typing import BinaryIO, Self, cast
 from gateway.errors import Finding, GatewayError, PartnerRefused
 from gateway.transport.as2 import ping, restart
 from gateway.transport.as2.building import Outgoing, Part, build
+from gateway.transport.as2.disposition import cure
 from gateway.transport.as2.http import Answer, Cut, Server
 from gateway.transport.as2.mic import Mic
 from gateway.transport.as2.outcome import Posted, outcome
@@ -151,7 +152,7 @@ class As2Transport:
         if found.receipt is not None and found.receipt.state is Proof.FORGED:
             fix = "Compare signing_certificates with what the partner signs with, and the AS2 names of both sides"
         elif found.receipt is not None:
-            fix = "Ask the partner which certificates and algorithms it holds of us, and compare them with its file"
+            fix = cure(found.receipt.disposition)
         raise PartnerRefused(found.reason, where=self._server.where, fix=fix)
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ _LATER = "It is tried again; if it stays, ask the partner what its server says o
 _PLACE = "Ask the partner for the URL that takes AS2 messages, and correct url in its file"
 _FIXES = {
     401: "Ask the partner for the login of its server, and correct username and password in its file",
-    403: "Ask the partner to let our address, login or certificate in",
+    403: "Ask the partner to let our address, login or certificate in, and compare the AS2 names of both sides",
     404: _PLACE,
     405: _PLACE,
     407: "A proxy stands between and wants a login; let the gateway reach the partner without it",
