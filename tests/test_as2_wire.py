@@ -18,9 +18,11 @@ from gateway.transport.as2.disposition import (
     UNSUPPORTED_MIC,
     Disposition,
 )
-from gateway.transport.as2.message import peek
+from gateway.transport.as2.message import As2Refused, peek
 from gateway.transport.as2.mic import Mic, digests_of
+from gateway.transport.as2.mime import ALIKE_MAX, delimiters
 from gateway.transport.as2.stream import Text
+from gateway.transport.spool import Spool, Window
 
 SIGNED = "signed-receipt-protocol=optional, pkcs7-signature"
 
@@ -209,6 +211,20 @@ def test_case_7_a_boundary_that_begins_another_and_stands_within_a_line() -> Non
     body = b"--b\r\n\r\n--bc\r\n x--b\r\n--b:\r\n\r\n--b--\r\n"
     opened = by_hand(Made([("Content-Type", "multipart/mixed; boundary=b")], Text(body)))
     assert [part.open().read() for part in opened.parts] == [b"--bc\r\n x--b\r\n--b:\r\n"]
+
+
+def _window(content: bytes) -> Window:
+    spool = Spool()
+    spool.write(content)
+    return spool.window()
+
+
+def test_lines_without_end_that_begin_like_a_boundary_are_refused() -> None:
+    """Each of them is looked at, and a large message would hold up a thread for minutes."""
+    fitting, beyond = (b"--b\r\n\r\n" + b"\n--bc" * count + b"\r\n--b--" for count in (ALIKE_MAX, ALIKE_MAX + 1))
+    assert len(list(delimiters(_window(fitting), b"b"))) == 2
+    with pytest.raises(As2Refused, match="begin like a boundary"):
+        list(delimiters(_window(beyond), b"b"))
 
 
 def test_case_7_no_content_length_is_needed() -> None:

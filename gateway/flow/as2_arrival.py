@@ -100,8 +100,8 @@ class As2Door:
     def turned_away(self, why: TurnedAway, address: str) -> None:
         try:
             self._audit.tell(self.house, why.kind, partner=why.partner, status=why.code, address=address)
-        except GatewayError as error:
-            log.warning("as2.audit_failed", kind=why.kind, error=type(error).__name__)
+        except Exception:
+            log.exception("as2.audit_failed", kind=why.kind)
 
     def _tell(self, partner: Partner, error: GatewayError) -> None:
         """Ours to mend, such as a certificate that ended; the sender comes again until that is done."""

@@ -16,6 +16,7 @@ from gateway.transport.spool import PIECE, NewSpool, Spool, Window
 BOUNDARY_MAX = 200
 """The standard says 70; some products are longer."""
 
+ALIKE_MAX = 10_000  # lines that begin like a boundary; one of an outer multipart may begin those of all its parts
 _PADDING_MAX = 128  # white space behind a boundary
 _LINE_ENDS = re.compile(rb"(--)?[ \t]{0,%d}(?:\r?\n|\Z)" % _PADDING_MAX)
 _HEAD_ENDS = re.compile(rb"\A\r?\n|\n\r?\n")
@@ -81,10 +82,14 @@ class Delimiter:
 
 
 def delimiters(window: Window, boundary: bytes, piece_size: int = PIECE) -> Iterator[Delimiter]:
-    """Every boundary line of a multipart's content, in one pass over large pieces."""
+    """Every boundary line of a multipart's content, in one pass over large pieces.
+
+    Raises As2Refused where too many lines begin like one and go on: content does not, and each of them costs time.
+    """
     needle = b"\n--" + boundary
     reach = len(needle) + _PADDING_MAX + 4
     window = window.again()
+    alike = 0
     base, buffer, final, at = -1, b"\n", False, 0  # A line break in front: the first line may be a boundary.
     while not final:
         piece = window.read(piece_size)
@@ -97,6 +102,10 @@ def delimiters(window: Window, boundary: bytes, piece_size: int = PIECE) -> Iter
                 broken = hit > 0 and buffer[hit - 1 : hit] == b"\r"
                 yield Delimiter(max(0, base + hit - broken), base + ends.end(), last=bool(ends[1]))
                 at = ends.end() - ends[0].endswith(b"\n")  # Its line break may be the next one's.
+            else:
+                alike += 1
+                if alike > ALIKE_MAX:
+                    raise malformed(f"more than {ALIKE_MAX} lines begin like a boundary and are none")
         keep = max(0, (hit if hit >= 0 else max(at, len(buffer) - len(needle))) - 1)
         base, buffer, at = base + keep, buffer[keep:], max(0, at - keep)
 
