@@ -257,7 +257,7 @@ def test_a_busy_server_is_asked_later_and_as_late_as_it_says(company: Company, s
         assert caught.value.wait_s == wait_s
 
 
-@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("status", [102, 500, 502, 504])
 def test_a_server_that_fails_may_have_taken_it(company: Company, status: int) -> None:
     company.site.then(says(status, {"Retry-After": "60"}, b"Zimmerwald was not expected"))
     outcome = company.send()

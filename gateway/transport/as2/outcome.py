@@ -102,7 +102,7 @@ def _declined(answer: Answer, where: str, at: datetime) -> Outcome:
         raise PartnerRefused(f"{what}: its URL has moved", where=where, fix=_PLACE)
     if status in _FIXES:
         raise PartnerRefused(what, where=where, fix=_FIXES[status])
-    if status >= 500:  # Something behind the server may have taken it.
+    if status >= 500 or status < 200:  # Something behind the server may have taken it; or the answer was yet to come.
         return Outcome(Sent.UNKNOWN, what, wait_s=wait_s)
     fix = _DOCUMENT.get(status, "Ask the partner what its server has against this message")
     return Outcome.refused(f"{what}. {fix}")
