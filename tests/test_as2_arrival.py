@@ -20,6 +20,7 @@ from conftest import Clock
 from flow_stage import PARTNER, SECRETS, on_sqlite
 
 from gateway import logs
+from gateway.cli import as2_looking
 from gateway.errors import SettingsInvalid
 from gateway.flow import as2_agreed, as2_outgoing, as2_refused
 from gateway.flow.as2_arrival import As2Door
@@ -86,6 +87,13 @@ def test_failure_case_7_any_message_id_of_the_field_is_taken_and_given_back_as_i
     assert max(map(len, answer.body.split(b"\r\n"))) <= 998, "no line is longer than 7bit lets it be"
     assert near.sends(X12, message_id).body == answer.body, "the same message again gets the same receipt"
     assert near.contents() == [X12]
+
+
+@on_sqlite
+def test_a_message_id_is_shown_as_it_is(near: As2Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    near.sends(X12, "<[/b][red]1@them>")
+    as2_looking.show_messages(near.stage.house, "", 10, as_json=False)
+    assert "<[/b][red]1@them>" in capsys.readouterr().out
 
 
 def test_what_no_receipt_is_asked_for_gets_none(near: As2Stage) -> None:

@@ -24,13 +24,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     """A table on stdout, as wide as the terminal, or unlimited where there is none."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 240)
     shown = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for place, column in enumerate(columns):
         shown.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
-        shown.add_row(*(str(each) for each in row))
+        shown.add_row(*(Text(str(each)) for each in row))  # Brackets are a partner's own, and no markup.
     console.print(shown)
 
 
