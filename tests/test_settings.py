@@ -223,6 +223,19 @@ def test_a_mistake_in_a_partner_is_told_with_its_mend(house: House, old: str, ne
     assert any(words in each and each.startswith("trading_partners/simulated.toml") for each in told), told
 
 
+@pytest.mark.parametrize(
+    ("template", "name_max"),
+    [("{clinic}_{type}_{date}_{isa13}.837.PGP", 60), ("{organisation}-{clinic}-{type}-{isa13}.dat", 50)],
+)
+def test_a_name_that_ends_in_837_pgp_or_has_50_characters_and_dat_is_no_mistake(
+    house: House, template: str, name_max: int
+) -> None:
+    old = 'name_template = "{type}_{isa13}.edi"'
+    house.spoil("trading_partners/simulated.toml", old, f'name_template = "{template}"\nname_max = {name_max}')
+    partner = house.load().partners["simulated"]
+    assert (partner.name_template, partner.name_max) == (template, name_max)
+
+
 SFTP = """kind = "sftp"
 host = "sftp.example"
 username = "us"
