@@ -330,15 +330,16 @@ def test_an_asynchronous_receipt_is_awaited_then_asked_for_again(making: Making)
 @pytest.mark.parametrize(
     ("state", "message", "case"), [(Proof.RECEIVED, "received", "sent"), (Proof.REFUSED, "refused", "written")]
 )
-def test_an_asynchronous_receipt_may_be_quicker_than_the_answer(
-    making: Making, state: Proof, message: str, case: str
+@pytest.mark.parametrize("status", [200, 503])
+def test_an_asynchronous_receipt_may_be_quicker_than_the_answer_and_counts_whatever_that_is(
+    making: Making, status: int, state: Proof, message: str, case: str
 ) -> None:
     there = making(ASYNC)
 
     def quick(exchange: Exchange) -> None:
         exchange.read()
         settle(there, posted(there, state=state, disposition="processed/error: decryption-failed"))
-        exchange.answer(200)
+        exchange.answer(status)
 
     there.site.then(quick)
     there.stage.work()

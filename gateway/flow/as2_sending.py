@@ -55,7 +55,14 @@ def upload(house: House, partner: Partner, document: Document) -> Outcome:
 
     transport = opened(house.settings, partner, house.clock, before=begin, restarting=house.restarting)
     with transport, house.store.payloads.open(document.payload) as content:
-        return transport.send(document.name, content, document.size, reference=document.id)
+        try:
+            return transport.send(document.name, content, document.size, reference=document.id)
+        except PartnerUnreachable as error:
+            with house.reading() as tx:
+                message = tx.as2_messages.find("out", partner.name, message_id(document.id))
+            if message is None or message.state not in as2_receipt.SETTLED:
+                raise
+            return Outcome.unknown(error.reason)  # Its receipt came meanwhile, and says more.
 
 
 def conclude(house: House, job: Job, partner: Partner, document: Document, outcome: Outcome) -> None:
