@@ -29,7 +29,7 @@ HEADERS_MAX = 64 * 1024  # bytes of an answer's headers, all together
 SLOWEST = 8 * 1024  # bytes a second; whoever takes less is hung up on in the end
 WAIT_MAX_S = 3600  # whatever a partner asks for
 ANSWER_WITHIN = 4  # times the timeout, for a whole answer
-_RETRIED = "It is tried again; if it stays, ask the partner whether its server is up and lets our address through"
+_RETRIED = "It is tried again; if it stays, look at url in its file, and ask the partner whether its server lets us in"
 
 Fields = Sequence[tuple[str, str]]
 
