@@ -165,6 +165,27 @@ def test_a_missing_receipt_is_followed_up_with_the_same_message_id_and_then_told
     assert near.stage.request().state == "written"
 
 
+def test_what_no_receipt_ever_came_for_can_be_sent_again(near: As2Stage) -> None:
+    test_a_missing_receipt_is_followed_up_with_the_same_message_id_and_then_told(near)
+    (job,) = near.stage.jobs("send", "parked")
+    (task,) = near.stage.tasks()
+    assert "jobs --retry" in task.fix
+    with near.stage.store.transaction(near.stage.house.everything()) as tx:
+        tx.jobs.unpark(job.id)
+    message, state = posted(near)
+    assert (state, message.attempts) == ("awaited", RESENDS + 2)
+    assert near.posts(near.receipt(message)).code == 200
+    assert (now(near).state, near.stage.tasks()) == ("received", [])
+
+
+def test_a_late_receipt_that_says_no_is_a_task_of_its_own(near: As2Stage) -> None:
+    test_a_missing_receipt_is_followed_up_with_the_same_message_id_and_then_told(near)
+    assert near.posts(near.receipt(now(near), said=DECRYPTION_FAILED)).code == 200
+    (task,) = near.stage.tasks()
+    assert (task.kind, task.subject) == ("parked", near.stage.jobs("send", "parked")[0].id)
+    assert "decryption-failed" in task.reason
+
+
 def test_a_late_receipt_still_counts_and_closes_the_task(near: As2Stage) -> None:
     test_a_missing_receipt_is_followed_up_with_the_same_message_id_and_then_told(near)
     assert near.posts(near.receipt(now(near))).code == 200

@@ -129,7 +129,8 @@ def _overdue(tx: Transaction, partner: Partner, message: As2Message, resends: in
         return
     came = f"but {message.disposition}" if message.disposition else "at all"
     what = f"no receipt came {came} for a message that was sent {message.attempts} times"
-    fix = f"Ask the partner whether it has the message {message.message_id}. A late receipt closes this"
+    fix = f"Ask the partner whether it has the message {message.message_id}. A late receipt closes this. {_RESEND}"
+    _send_again(tx, partner, document, parked=what)
     tx.tasks.open(_task_key(message), kind="receipt", subject=document.id, reason=what, fix=fix)
 
 
@@ -159,16 +160,22 @@ def _for_a_person(tx: Transaction, partner: Partner, document: Document, state: 
         delivered.number(tx, partner, document, "unknown")
     # One that waits to go again, because no receipt had come, must not: the partner has judged the message.
     job = tx.jobs.set_aside(_send_key(document), why) or _send_again(tx, partner, document, parked=why)
+    job = job or next(_parked(tx, document), None)
     if job is not None:  # Else the send job is in somebody's hand, and is parked there.
         tx.tasks.open(f"parked:{job}", kind="parked", subject=job, reason=f"document {document.id}: {why}", fix=fix)
 
 
 def _let_go(tx: Transaction, document: Document) -> None:
     """A send job that waits for a person finds nothing to do any more."""
-    for job in tx.jobs.list(state="parked", kind="send"):
-        if job.payload["document"] == document.id:
-            tx.jobs.unpark(job.id)
-            tx.tasks.close(f"parked:{job.id}", "a good receipt came")
+    for job in _parked(tx, document):
+        tx.jobs.unpark(job)
+        tx.tasks.close(f"parked:{job}", "a good receipt came")
+
+
+def _parked(tx: Transaction, document: Document) -> Iterator[str]:
+    """The send job of a document, where it waits for a person already."""
+    jobs = tx.jobs.list(state="parked", kind="send")
+    return (each.id for each in jobs if each.payload["document"] == document.id)
 
 
 def _send_again(
