@@ -186,6 +186,22 @@ def test_a_late_receipt_that_says_no_is_a_task_of_its_own(near: As2Stage) -> Non
     assert "decryption-failed" in task.reason
 
 
+def test_what_is_put_back_after_a_refusal_is_waited_for_as_long_as_at_first(near: As2Stage) -> None:
+    message, _ = posted(near)
+    near.posts(near.receipt(message, said=DECRYPTION_FAILED))
+    near.stage.clock.advance(WITHIN_S - 1)
+    (job,) = near.stage.jobs("send", "parked")
+    with near.stage.store.transaction(near.stage.house.everything()) as tx:
+        tx.jobs.unpark(job.id)
+    assert posted(near)[1] == "awaited"
+    near.stage.clock.advance(1)
+    near.stage.work("mdn")
+    assert now(near).state == "awaited", "the time of the first post is none of the second"
+    near.stage.clock.advance(WITHIN_S - 1)
+    near.stage.work("mdn")
+    assert now(near).state == "overdue"
+
+
 def test_a_late_receipt_still_counts_and_closes_the_task(near: As2Stage) -> None:
     test_a_missing_receipt_is_followed_up_with_the_same_message_id_and_then_told(near)
     assert near.posts(near.receipt(now(near))).code == 200

@@ -96,9 +96,9 @@ def awaiting(house: House, tx: Transaction, partner: Partner, message: As2Messag
     tx.events.add(message.document, "message.awaited", document=message.document, message=message.id)
     tx.jobs.enqueue(
         "mdn",
-        payload={"message": message.id, "resends": resends},
+        payload={"message": message.id, "resends": resends, "post": message.attempts},
         partner=partner.name,
-        key=f"mdn:{message.id}",
+        key=f"mdn:{message.id}:{message.attempts}",  # That of an earlier post may wait still, and says nothing of this.
         due_at=tx.now + timedelta(seconds=_transport(partner).mdn_within),
     )
     return "awaited"
@@ -110,7 +110,7 @@ def follow(house: House, job: Job) -> None:
     resends: int = job.payload["resends"]
     with house.store.transaction(house.everything()) as tx:
         message = tx.as2_messages.get(job.payload["message"], lock=True)
-        if message.state in ("awaited", "overdue"):
+        if message.state in ("awaited", "overdue") and message.attempts == job.payload["post"]:
             _overdue(tx, partner, message, resends)
         tx.jobs.finish(job)
 
