@@ -282,6 +282,11 @@ TRANSPORTS_REFUSED: dict[str, tuple[bytes, type[cms.CmsError], str]] = {
     "md5": (oaep("md5", "md5"), cms.Malformed, "parameters of RSAES-OAEP"),
     "a label": (oaep("sha256", "sha256", b"label"), cms.Weak, "has a label"),
     "no hash known": (algorithm(OAEP, t(0x30, t(0xA0, algorithm("1.2.3")))), cms.Weak, "oaep-1.2.3 is not allowed"),
+    "a page of digits": (
+        algorithm(OAEP, t(0x30, t(0xA0, algorithm("1.2" + ".16384" * 99)))),
+        cms.Malformed,
+        "parameters of RSAES-OAEP cannot be read",
+    ),
     "parameters that are none": (algorithm(OAEP, b"\x02\x01\x01"), cms.Malformed, "parameters of RSAES-OAEP"),
     "another transport": (algorithm("1.2.840.113549.1.9.16.3.5"), cms.Weak, "key transport 1.2.840"),
 }

@@ -196,7 +196,10 @@ def read_key_transport(element: bytes, allowed: Collection[str]) -> tuple[str, p
         require("the key transport", dotted, allowed, KEY_TRANSPORTS)
     with understood("the parameters of RSAES-OAEP"):
         read = algos.RSAESOAEPParams.load(parameters or tlv(SEQUENCE), strict=True)
-        digest = digest_name(read["hash_algorithm"]["algorithm"].dotted)
+        named = read["hash_algorithm"]["algorithm"]
+        if len(named.dump()) > _OBJECT_IDENTIFIER_MAX:
+            raise ValueError("it would fill pages with digits of the sender's choice")
+        digest = digest_name(named.dotted)
         masks = _mask_hash(read["mask_gen_algorithm"])
         source = read["p_source_algorithm"]
         label = b"" if source["algorithm"].native == "p_specified" and not source["parameters"].native else b"?"
