@@ -25,7 +25,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from measuring import Told
 from table import table
+
+from gateway.cli.stage import THEM, US, Stage
+from gateway.transport.as2.message import Part, build
+from gateway.transport.as2.terms import Terms
+from gateway.transport.cms import Certificate, Identity
+from gateway.transport.cms.making import make_identity
+from gateway.transport.spool import Spool
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = Path(__file__).with_name("transport_tasks.py")
@@ -33,15 +41,7 @@ sys.path.insert(0, str(ROOT / "tests"))  # The real sshd of the tests is this be
 
 from sftp_peers import Sshd  # noqa: E402
 
-from gateway.cli.stage import THEM, US, Stage  # noqa: E402
-from gateway.transport.as2.message import Part, build  # noqa: E402
-from gateway.transport.as2.terms import Terms  # noqa: E402
-from gateway.transport.cms import Certificate, Identity  # noqa: E402
-from gateway.transport.cms.making import make_identity  # noqa: E402
-from gateway.transport.spool import Spool  # noqa: E402
-
 MB = 1_000_000
-Told = dict[str, float]
 
 
 def ours(task: str, stage: Path) -> Told:

@@ -6,19 +6,16 @@ are those of this process, user and system; the peak is the most memory that it 
 
 import hashlib
 import json
-import re
-import resource
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-PIECE = 1 << 18
+from measuring import Told, peak_kib, timed
 
-Told = dict[str, float]
+PIECE = 1 << 18
 
 
 class Nothing:
@@ -26,20 +23,6 @@ class Nothing:
 
     def has(self, key: str) -> bool:
         return False
-
-
-def _peak_kib() -> int:
-    """Not ``ru_maxrss``: that one remembers the process that this one was forked from."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])  # type: ignore[index]
-
-
-def _timed(act: Callable[[], object]) -> Told:
-    cpu, wall = time.process_time(), time.perf_counter()
-    act()
-    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
 # --- SFTP ------------------------------------------------------------------------------------------------------------
@@ -73,7 +56,7 @@ def sftp_put(stage: dict[str, Any]) -> Told:
                 outcome = mailbox.send("ours.edi", payload, path.stat().st_size)
             assert outcome.state == "delivered", outcome
 
-    return _timed(act)
+    return timed(act)
 
 
 def sftp_get(stage: dict[str, Any]) -> Told:
@@ -87,7 +70,7 @@ def sftp_get(stage: dict[str, Any]) -> Told:
                 while piece := arrival.payload.read(PIECE):
                     digest.update(piece)
 
-    told = _timed(act)
+    told = timed(act)
     assert digest.hexdigest() == stage["digest"], "the file arrived altered"
     return told
 
@@ -136,7 +119,7 @@ def as2_build(stage: dict[str, Any]) -> Told:
             for piece in outgoing.chunks():
                 file.write(piece)
 
-    return _timed(act)
+    return timed(act)
 
 
 def as2_open(stage: dict[str, Any]) -> Told:
@@ -158,7 +141,7 @@ def as2_open(stage: dict[str, Any]) -> Told:
                 body.write(piece)
         documents.extend(open_message(headers, body, terms=terms, spool=spool, at=datetime.now(UTC)).parts)
 
-    told = _timed(act)
+    told = timed(act)
     with documents[0].open() as content:
         while piece := content.read(PIECE):
             digest.update(piece)
@@ -312,7 +295,7 @@ def as2_post(stage: dict[str, Any]) -> Told:
         assert b"processed" in told, "a receipt says what became of it"
 
     with ThreadPoolExecutor(stage["transfers"]) as pool:
-        return _timed(lambda: list(pool.map(one, range(stage["transfers"]))))
+        return timed(lambda: list(pool.map(one, range(stage["transfers"]))))
 
 
 _SFTP = (imported_sftp, sftp_put, sftp_get, lateness_sftp, lateness_idle)
@@ -322,7 +305,7 @@ TASKS = {each.__name__: each for each in (*_SFTP, *_AS2)}
 
 def main(task: str, stage: Path) -> None:
     told = TASKS[task](json.loads(stage.read_text()))
-    print(json.dumps({**told, "peak_kib": _peak_kib()}))
+    print(json.dumps({**told, "peak_kib": peak_kib()}))
 
 
 if __name__ == "__main__":

@@ -6,41 +6,24 @@ process ever held, in KiB, from its start on. What is loaded once for all docume
 
 import gc
 import json
-import re
-import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from measuring import Told, peak_kib, timed
 from x12_files import Form, interchange
 
 CHUNK_BYTES = 1 << 18
 WARM_ROUNDS = 200
 WARMING_BYTES, WARMING_SEED = 200_000, 99
 
-Told = dict[str, float]
-
 
 def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-def _peak_kib() -> int:
-    """Not ``ru_maxrss``: that one remembers the process that this one was forked from."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])  # type: ignore[index]
-
-
-def _timed(act: Callable[[], Told]) -> Told:
-    cpu, wall = time.process_time(), time.perf_counter()
-    told = act()
-    return {**told, "cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
 
 # --- Ours ------------------------------------------------------------------------------------------------------------
@@ -56,7 +39,7 @@ def imported(_: Path) -> Told:
 def validate(path: Path) -> Told:
     """Envelope and guide, SNIP 1, 2, 3 and 5, findings on."""
     _checked([_other(path)])
-    return _timed(lambda: _checked(_chunks(path)))
+    return timed(lambda: _checked(_chunks(path)))
 
 
 def _other(path: Path) -> bytes:
@@ -96,13 +79,13 @@ def in_two(path: Path) -> Told:
                 segments += part.segments
         return {"findings": findings, "segments": segments}
 
-    return _timed(act)
+    return timed(act)
 
 
 def rows(path: Path) -> Told:
     """The same as ``validate``, and a typed row of every claim or payment."""
     _rowed([_other(path)])
-    return _timed(lambda: _rowed(_chunks(path)))
+    return timed(lambda: _rowed(_chunks(path)))
 
 
 def _rowed(chunks: Iterable[bytes]) -> Told:
@@ -122,7 +105,7 @@ def _rowed(chunks: Iterable[bytes]) -> Told:
 def records(path: Path) -> Told:
     """With SNIP 4, too, and the record of the ledger's domain of every claim or payment, read by its map."""
     _read([_other(path)], path)
-    return _timed(lambda: _read(_chunks(path), path))
+    return timed(lambda: _read(_chunks(path), path))
 
 
 def _read(chunks: Iterable[bytes], path: Path) -> Told:
@@ -175,7 +158,7 @@ def pyx12(path: Path) -> Told:
             sound = x12n_document(ParamsBase(), file, None, None)
         return {"sound": float(sound)}
 
-    return _timed(act)
+    return timed(act)
 
 
 def pyx12_maps(path: Path) -> Told:
@@ -190,7 +173,7 @@ def pyx12_maps(path: Path) -> Told:
             load_map_file(each, ParamsBase())
         return {}
 
-    return _timed(act)
+    return timed(act)
 
 
 TASKS = {each.__name__: each for each in (imported, validate, rows, in_two, records, warm, pyx12, pyx12_maps)}
@@ -198,7 +181,7 @@ TASKS = {each.__name__: each for each in (imported, validate, rows, in_two, reco
 
 def main(task: str, path: Path) -> None:
     told = TASKS[task](path)
-    print(json.dumps({**told, "peak_kib": _peak_kib()}))
+    print(json.dumps({**told, "peak_kib": peak_kib()}))
 
 
 if __name__ == "__main__":
