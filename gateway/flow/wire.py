@@ -30,7 +30,6 @@ class Transaction:
 REQUEST = Transaction(name="278_request", set_type="278", functional_id="HI", version="005010X217")
 CLAIM = Transaction(name="837p", set_type="837", functional_id="HC", version="005010X222A1")
 SAMPLED = datetime(2020, 1, 1)  # of what is read back; a guide is compiled once for all days since then
-OUTBOUND = {REQUEST.set_type: REQUEST, CLAIM.set_type: CLAIM}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,7 +182,7 @@ class As2Messages:
         """Raises NotInStore."""
         row = self._session.run(_BY_ID.with_for_update() if lock else _BY_ID, {"wanted": message}).first()
         if row is None:
-            raise NotInStore(f"there is no AS2 message {message}", fix="Look it up with gateway trace")
+            raise NotInStore(f"there is no AS2 message {message}", fix="Look it up with gateway as2 messages")
         return _message(row)
 
     def change(self, message: str, **values: Any) -> As2Message:

@@ -6,12 +6,11 @@ A part is a window on the spool that its message lies in: nothing is copied, and
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from gateway.transport.as2.disposition import UNEXPECTED_ERROR, As2Refused
 from gateway.transport.as2.headers import Headers, Value, read_headers, read_value
 from gateway.transport.as2.terms import Limits
-from gateway.transport.spool import PIECE, NewSpool, Spool, Window
+from gateway.transport.spool import PIECE, Window
 
 BOUNDARY_MAX = 200
 """The standard says 70; some products are longer."""
@@ -130,11 +129,3 @@ def split(window: Window, boundary: str, limits: Limits) -> list[Window]:
         if len(parts) >= limits.parts_max:
             raise malformed(f"it has more than {limits.parts_max} parts")
     raise malformed("a multipart stops before its end" if start >= 0 else "a multipart has no part")
-
-
-def spooled(source: BinaryIO, spool: NewSpool) -> Spool:
-    """Copies a file into a spool of its own."""
-    target = spool()
-    while piece := source.read(PIECE):
-        target.write(piece)
-    return target
