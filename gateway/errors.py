@@ -75,6 +75,8 @@ class Finding:
     prevents: str = ""
     codes: Mapping[str, str] | None = None
     snip: int = 0  # WEDI SNIP type of the check, 1 to 5 or 7; 0 where it is none of a standard's
+    evidence: tuple[str, ...] = ()  # the JSON paths that it rests on
+    policy: str = ""  # the row of a payer's policy that it follows from
     field: str = ""  # the record's field that the place was built from, such as claims[0].lines[1].charge
 
     def __str__(self) -> str:
@@ -97,11 +99,13 @@ class Finding:
             "prevents": self.prevents,
             "snip": self.snip,
             "field": self.field,
+            "evidence": list(self.evidence),
+            "policy": self.policy,
             "codes": dict(self.codes or {}),
         }
         if isinstance(self.where, Position):
             shown["position"] = {key: value for key, value in asdict(self.where).items() if value not in ("", 0, -1)}
-        return {key: value for key, value in shown.items() if value not in ("", 0, {})}
+        return {key: value for key, value in shown.items() if value not in ("", 0, {}, [])}
 
 
 class GatewayError(Exception):

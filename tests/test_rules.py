@@ -17,19 +17,20 @@ from gateway.errors import Finding, SettingsInvalid, Severity
 from gateway.ledger.entry import Bucket
 from gateway.ledger.matching import Gap, draw
 from gateway.resources import folder
-from gateway.rules.case import Case, Policy
+from gateway.rules.case import ClaimCase
+from gateway.rules.policy import Policy
 
 AUTHORIZED = Policy(auth_required=True)
 NUMBERED = {"authorization": "N1"}
 
 
-def case(billed: Claim, *held: Bucket, available: int = 9, policy: Policy = AUTHORIZED, **changes: Any) -> Case:
+def case(billed: Claim, *held: Bucket, available: int = 9, policy: Policy = AUTHORIZED, **changes: Any) -> ClaimCase:
     balances = {each.id: holding(available=available) for each in held}
     values: dict[str, Any] = {"request": None, "buckets": held, "balances": balances, "date": DAY}
-    return Case(claim=billed, policy=policy, **{**values, **changes})
+    return ClaimCase(claim=billed, policy=policy, **{**values, **changes})
 
 
-def found(rule: str, subject: Case) -> list[tuple[str, Severity]]:
+def found(rule: str, subject: ClaimCase) -> list[tuple[str, Severity]]:
     """Place and weight of what one rule finds; everything that it says must help a biller."""
     findings = list(rules.check(subject, [rule]))
     for each in findings:
@@ -40,7 +41,7 @@ def found(rule: str, subject: Case) -> list[tuple[str, Severity]]:
 
 
 def test_every_file_is_a_rule_and_every_rule_a_file() -> None:
-    files = {each.stem for each in Path(rules.__path__[0]).glob("*.py")} - {"__init__", "case"}
+    files = {each.stem for each in Path(rules.__path__[0]).glob("*.py")} - {"__init__", "case", "policy"}
     assert set(rules.names()) == files
     assert len(files) >= 7
     with pytest.raises(SettingsInvalid, match="no rule nothing_like_it"):
@@ -293,7 +294,7 @@ def test_a_policy_reads_the_files_names_and_its_own() -> None:
     )
     (finding,) = rules.check(case(claim(line("L1"), line("L2")), policy=policy), ["duplicate_line"])
     assert finding.severity is Severity.WARN
-    assert "payer.example" in finding.source
+    assert "payer.example" in finding.policy
 
 
 def test_every_mistake_of_a_policy_is_told_at_once() -> None:

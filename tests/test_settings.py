@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gateway.errors import Finding, SettingsInvalid
-from gateway.rules.case import Policy
+from gateway.rules.policy import Policy
 from gateway.settings import Secret, Settings, npi_is_valid, npi_with_check_digit
 from gateway.settings.as2 import As2Transport
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport

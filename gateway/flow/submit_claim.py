@@ -19,7 +19,8 @@ from gateway.ledger import cents
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Account
 from gateway.ledger.matching import Drawn, commits, draw
-from gateway.rules.case import Case, Policy
+from gateway.rules.case import ClaimCase
+from gateway.rules.policy import Policy
 from gateway.settings import Partner
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
@@ -64,7 +65,7 @@ class ClaimDesk:
         policy = policy_of(house, claim.payer.id)
         buckets = tx.books.buckets(authorization.id) if authorization else []
         others = other_claims(tx, authorization.id, stored.id) if authorization else []
-        case = Case(
+        case = ClaimCase(
             claim=claim,
             request=authorization.request if authorization else None,
             buckets=tuple(each for each in buckets if each.quantity_source != MEMO),

@@ -1,19 +1,24 @@
 """Billing rules: one file is one rule, and its file name is its name in a payer's file.
 
-A rule is a generator ``check(case)`` of findings; pure, and silent where nothing is wrong.
+A rule is a generator of findings, pure, and silent where nothing is wrong: ``check_claim(case)`` looks at a ClaimCase,
+``check_request(case)`` at a RequestCase; a file has one of them or both.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
 
 from gateway.errors import Finding, SettingsInvalid
-from gateway.rules.case import Case, Policy
+from gateway.rules.case import Case, ClaimCase, RequestCase
+from gateway.rules.policy import Policy
 
-__all__ = ["Case", "Policy", "check", "names"]
+__all__ = ["Case", "ClaimCase", "Policy", "RequestCase", "check", "names"]
 
-Rule = Callable[[Case], Iterator[Finding]]
+Rule = Callable[[Any], Iterator[Finding]]
+_NO_RULES = ("case", "policy")
 
 
 def check(case: Case, names: Iterable[str] | None = None) -> Iterator[Finding]:
@@ -24,8 +29,11 @@ def check(case: Case, names: Iterable[str] | None = None) -> Iterator[Finding]:
     if unknown:
         fix = f"Name some of {', '.join(rules)}"
         raise SettingsInvalid(f"there is no rule {', '.join(unknown)}", where="rules", fix=fix)
+    of_case = "check_request" if isinstance(case, RequestCase) else "check_claim"
     for name in wanted:
-        yield from rules[name](case)
+        rule: Rule | None = getattr(rules[name], of_case, None)
+        if rule is not None:
+            yield from rule(case)
 
 
 def names() -> tuple[str, ...]:
@@ -34,7 +42,7 @@ def names() -> tuple[str, ...]:
 
 
 @cache
-def _rules() -> dict[str, Rule]:
+def _rules() -> dict[str, ModuleType]:
     """Every module of this package but the case itself."""
-    found = sorted(each.name for each in iter_modules(__path__) if each.name != "case")
-    return {name: import_module(f"{__name__}.{name}").check for name in found}
+    found = sorted(each.name for each in iter_modules(__path__) if each.name not in _NO_RULES)
+    return {name: import_module(f"{__name__}.{name}") for name in found}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from gateway.domain.authorization import Unit
 from gateway.domain.claim import ServiceLine
 from gateway.errors import Finding
-from gateway.rules.case import Case, Certification, discipline, not_evaluated
+from gateway.rules.case import Certification, ClaimCase, discipline, not_evaluated
 
 RULE = "authorization_balance"
 SOURCE = "domain facts, 6.1 and 7.1 (4)"
@@ -15,7 +15,7 @@ PREVENTS = "CARC 198, RARC N362"
 ACCOUNTS = ("rendered", "reserved", "available", "expired")
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check_claim(case: ClaimCase) -> Iterator[Finding]:
     left = {each.id: _left(case, each) for each in case.buckets}
     counted = set(case.counted)
     for where, line in case.authorized_lines():
@@ -43,12 +43,12 @@ def check(case: Case) -> Iterator[Finding]:
         left[taken.id] = (left[taken.id] or 0) - (needs[taken.id] or 0)
 
 
-def _left(case: Case, bucket: Certification) -> int | None:
+def _left(case: ClaimCase, bucket: Certification) -> int | None:
     balance = case.balances.get(bucket.id)
     return None if balance is None else sum(balance.get(account, 0) for account in ACCOUNTS)
 
 
-def _word(case: Case, line: ServiceLine, bucket: Certification) -> str:
+def _word(case: ClaimCase, line: ServiceLine, bucket: Certification) -> str:
     """The discipline that a visit counts under: the line's, else the bucket's, else one of that day."""
     words = [discipline(line)] if discipline(line) else list(bucket.modifiers)
     if len(words) != 1:
@@ -65,7 +65,7 @@ def _enough(bucket: Certification, needed: int | None, left: int | None) -> bool
     return needed is not None and (not bucket.limited or (left or 0) >= needed)
 
 
-def _short(case: Case, where: str, bucket: Certification, needed: int | None, left: int | None) -> Finding:
+def _short(case: ClaimCase, where: str, bucket: Certification, needed: int | None, left: int | None) -> Finding:
     until = f" until {bucket.ends_on}" if bucket.ends_on else ""
     return case.finding(
         RULE,

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from gateway.errors import Finding
-from gateway.rules.case import Case, not_evaluated
+from gateway.rules.case import ClaimCase, not_evaluated
 
 RULE = "authorization_on_file"
 SOURCE = "domain facts, 4 and 7.1 (1, 2)"
 PREVENTS = "CARC 197, RARC M62, 277CA status 252"
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check_claim(case: ClaimCase) -> Iterator[Finding]:
     if case.policy.auth_required is None:
         fix = "Write requires_authorization in the payer's file"
         yield not_evaluated(RULE, "it is not known whether this payer wants an authorization", where="$.payer", fix=fix)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from gateway.errors import Finding
-from gateway.rules.case import Case, discipline
+from gateway.rules.case import ClaimCase, discipline
 
 RULE = "authorization_procedure"
 SOURCE = "domain facts, 7.1 (5, 11)"
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check_claim(case: ClaimCase) -> Iterator[Finding]:
     for where, line in case.authorized_lines():
         named = case.named(line)
         if not named or case.for_procedure(line):

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from gateway.errors import Finding
-from gateway.rules.case import Case, Certification, not_evaluated
+from gateway.rules.case import Certification, ClaimCase, not_evaluated
 
 RULE = "authorization_window"
 SOURCE = "domain facts, 7.1 (3) and 6.2"
 PREVENTS = "CARC 302, 198, RARC N351"
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check_claim(case: ClaimCase) -> Iterator[Finding]:
     for where, line in case.authorized_lines():
         fitting = case.for_procedure(line)
         if not fitting:
@@ -40,7 +40,7 @@ def check(case: Case) -> Iterator[Finding]:
             )
 
 
-def _late(case: Case, held: list[Certification]) -> bool:
+def _late(case: ClaimCase, held: list[Certification]) -> bool:
     grace = case.policy.late_claim_grace
     if grace is None:
         return False

@@ -1,28 +1,27 @@
-"""What a billing rule looks at: a claim with its authorization, what is left of it, the payer's policy and the day.
+"""What a billing rule looks at: a claim or a request with all that is known about it, the payer's policy and the day.
 
 Pure: a case is handed in whole, and no rule looks anything up. What a rule would need and does not find makes it say
 "not evaluated", which is never a pass.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
+from gateway.coding.reference import Reference
 from gateway.domain.authorization import AuthorizationRequest, Unit
 from gateway.domain.claim import Claim, ServiceLine
-from gateway.errors import Finding, SettingsInvalid, Severity
+from gateway.domain.coverage import Coverage
+from gateway.domain.plan_of_care import PlanOfCare
+from gateway.errors import Finding, Severity
+from gateway.rules.policy import Policy
 
 Day = date  # Case has a field of that name.
 
 PAYER = 7  # WEDI SNIP type: what one partner asks for
 DISCIPLINES = ("GP", "GO", "GN")
 MEMO = "memo"  # What the ledger calls a bucket of what was asked for.
-READINGS = ("", "total", "per_period")
-PLACEMENTS = ("", "claim", "line")
-
-_FILE_NAMES = {"unit": "unit_type", "requires_authorization": "auth_required", "hsd": "hsd_reading"}
-_OTHERS = frozenset({"payer", "name", "service_type", "source", "verified_on"})  # Of the file, for others than rules.
 
 
 class Certification(Protocol):
@@ -51,58 +50,78 @@ class Certification(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """One payer's habits. ``auth_required`` None: not known. ``required_modifiers``: each line carries one of them.
+class Treated:
+    """A visit of this patient that took place (``planned`` False) or is booked, from whichever claim or appointment."""
 
-    ``hsd_reading`` says what HSD02 counts where it has a period, ``g1_placement`` where this payer reads the number
-    (claim or line); "" is not known. ``late_claim_grace`` is the days after a window's end in which claims for its
-    dates are still taken, None where that is not known. ``row`` names where this is written.
-    """
-
-    unit_type: Unit = Unit.VISIT
-    required_modifiers: tuple[str, ...] = ()
-    severities: Mapping[str, Severity] = field(default_factory=dict)
-    hsd_reading: str = ""
-    g1_placement: str = ""
-    auth_required: bool | None = None
-    exempt_procedures: tuple[str, ...] = ()
-    late_claim_grace: int | None = None
-    row: str = ""
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any], *, where: str = "") -> "Policy":
-        """A policy from the values of a payer's file, under the file's names or the fields'. SettingsInvalid holds
-        every mistake; ``where`` names the file."""
-        values: dict[str, Any] = {}
-        mistakes = []
-        known = {each.name for each in fields(cls)}
-        for name, value in plain.items():
-            target = _FILE_NAMES.get(name, name)
-            if target not in known:
-                if name not in _OTHERS:
-                    mistakes.append(_mistake(where, name, "no policy has this key", "Mend its name, or leave it out"))
-                continue
-            try:
-                values[target] = _READERS[target](value)
-            except (ValueError, TypeError):
-                mistakes.append(_mistake(where, name, "the value does not fit", _FIXES[target]))
-        if mistakes:
-            raise SettingsInvalid(
-                f"{len(mistakes)} mistakes in a policy", where=where, fix=mistakes[0].fix, findings=tuple(mistakes)
-            )
-        values.setdefault("row", " ".join(str(plain[each]) for each in ("source", "verified_on") if plain.get(each)))
-        return cls(**values)
-
-    def severity(self, rule: str, default: Severity = Severity.BLOCK) -> Severity:
-        return self.severities.get(rule, default)
+    served_on: Day
+    discipline: str
+    planned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
+    """What claims and requests have in common. ``date`` is the day on which it goes out.
+
+    ``policy`` is the payer's on the day of service (the first of a claim's lines, the start of a request's window).
+    ``coverage`` is the latest that was told of this patient and payer, ``plans`` their plans of care, the latest
+    first; ``treated`` their visits so far and those planned. None in any of them: nothing is known, not even that
+    there is none. ``reference`` are the published rows for the codes here.
+    """
+
+    policy: Policy
+    date: Day
+    coverage: Coverage | None = None
+    plans: tuple[PlanOfCare, ...] | None = None
+    treated: tuple[Treated, ...] | None = None
+    reference: Reference = field(default_factory=Reference)
+
+    def finding(
+        self,
+        rule: str,
+        what: str,
+        *,
+        where: str,
+        fix: str,
+        prevents: str,
+        source: str,
+        default: Severity = Severity.BLOCK,
+        evidence: Sequence[str] = (),
+        because: Sequence[str] = (),
+    ) -> Finding:
+        """A finding that weighs what this payer's policy says. ``evidence`` are the JSON paths that it rests on,
+        ``because`` the names of the policy's values that it follows from."""
+        return Finding(
+            rule=rule,
+            what=what,
+            where=where,
+            fix=fix,
+            prevents=prevents,
+            source=source,
+            severity=self.policy.severity(rule, default),
+            snip=PAYER,
+            evidence=tuple(evidence) or (where,),
+            policy=self.policy.named(*because),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCase(Case):
+    """A request before its 278 is cut. ``history`` are this patient's earlier requests to this payer with their
+    states, ``buckets`` and ``balances`` what they certified."""
+
+    request: AuthorizationRequest
+    history: tuple[tuple[AuthorizationRequest, str], ...] = ()
+    buckets: Sequence["Certification"] = ()
+    balances: Mapping[str, Mapping[Any, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimCase(Case):
     """``buckets`` are those of this patient, clinic and payer; ``balances`` are theirs by bucket id and account.
 
-    ``date`` is the day on which the claim goes out. ``counted`` are the visits (bucket id, date, discipline) that
-    earlier claims have taken; ``history`` are this patient's earlier claims that are open or paid.
+    ``counted`` are the visits (bucket id, date, discipline) that earlier claims have taken; ``history`` are this
+    patient's earlier claims that are open or paid. ``request``, ``state`` and ``decided_on`` are the controlling
+    authorization's; ``others`` the buckets of this patient's other authorizations with this payer.
     ``authorization`` is our id of the one that the claim names by the clinic's own number, "" where it names none.
     """
 
@@ -110,11 +129,12 @@ class Case:
     request: AuthorizationRequest | None
     buckets: Sequence[Certification]
     balances: Mapping[str, Mapping[Any, int]]
-    policy: Policy
-    date: Day
     authorization: str = ""
     counted: Collection[tuple[str, Day, str]] = ()
     history: tuple[Claim, ...] = ()
+    state: str = ""
+    decided_on: Day | None = None
+    others: Sequence[Certification] = ()
 
     @property
     def certified(self) -> list[Certification]:
@@ -162,31 +182,6 @@ class Case:
         ]
         return sorted(held, key=lambda e: (e.ends_on or Day.max, not e.procedures, e.starts_on or Day.min, e.id))
 
-    def finding(
-        self,
-        rule: str,
-        what: str,
-        *,
-        where: str,
-        fix: str,
-        prevents: str,
-        source: str,
-        default: Severity = Severity.BLOCK,
-    ) -> Finding:
-        """A finding that weighs what this payer's policy says."""
-        source = f"{source}; policy {self.policy.row}" if self.policy.row else source
-        severity = self.policy.severity(rule, default)
-        return Finding(
-            rule=rule,
-            what=what,
-            where=where,
-            fix=fix,
-            prevents=prevents,
-            source=source,
-            severity=severity,
-            snip=PAYER,
-        )
-
 
 def not_evaluated(rule: str, needs: str, *, where: str, fix: str) -> Finding:
     """What a rule says where data is missing."""
@@ -198,55 +193,3 @@ def not_evaluated(rule: str, needs: str, *, where: str, fix: str) -> Finding:
 def discipline(line: ServiceLine) -> str:
     """GP, GO or GN; "" where the line has none."""
     return next((each for each in line.modifiers if each in DISCIPLINES), "")
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
-        raise TypeError
-    return tuple(value)
-
-
-def _one_of(words: tuple[str, ...], value: Any) -> str:
-    if value not in words:
-        raise ValueError
-    return str(value)
-
-
-def _flag(value: Any) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _days(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ValueError
-    return value
-
-
-_READERS: Mapping[str, Any] = {
-    "unit_type": Unit,
-    "required_modifiers": _texts,
-    "severities": lambda value: {name: Severity(each) for name, each in dict(value).items()},
-    "hsd_reading": lambda value: _one_of(READINGS, value),
-    "g1_placement": lambda value: _one_of(PLACEMENTS, value),
-    "auth_required": _flag,
-    "exempt_procedures": _texts,
-    "late_claim_grace": _days,
-    "row": str,
-}
-_FIXES = {
-    "unit_type": "Write visit, unit, minute or day",
-    "required_modifiers": 'Write a list of texts, such as ["GP"]',
-    "severities": "Write block, warn or not_evaluated for each rule",
-    "hsd_reading": 'Write "total", "per_period" or ""',
-    "g1_placement": 'Write "claim", "line" or ""',
-    "auth_required": "Write true or false, or leave it out where it is not known",
-    "exempt_procedures": 'Write a list of texts, such as ["97161"]',
-    "late_claim_grace": "Write a number of days, or leave it out where it is not known",
-    "row": "Write a text",
-}
-
-
-def _mistake(where: str, name: str, what: str, fix: str) -> Finding:
-    return Finding(rule="policy", what=what, where=f"{where} {name}".strip(), fix=fix)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from gateway.errors import Finding
-from gateway.rules.case import Case
+from gateway.rules.case import ClaimCase
 
 RULE = "claim_adds_up"
 SOURCE = "005010X222A1 (CLM02, SV102, SV107, AMT*F5); domain facts, 7.1 (28)"
 POINTERS_MAX = 4
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check_claim(case: ClaimCase) -> Iterator[Finding]:
     claim = case.claim
     total = sum(line.charge for line in claim.lines)
     if claim.charge != total:
@@ -34,7 +34,7 @@ def check(case: Case) -> Iterator[Finding]:
                 yield _finding(case, f"{where}.pointers[{index}]", what, fix)
 
 
-def _finding(case: Case, where: str, what: str, fix: str) -> Finding:
+def _finding(case: ClaimCase, where: str, what: str, fix: str) -> Finding:
     prevents = "a rejection by 999 or 277CA, CARC 16"
     return case.finding(RULE, what, where=where, fix=fix, prevents=prevents, source=SOURCE)
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from gateway.domain.claim import Claim, Frequency, ServiceLine
 from gateway.errors import Finding
-from gateway.rules.case import Case
+from gateway.rules.case import ClaimCase
 
 RULE = "duplicate_line"
 SOURCE = "domain facts, 1.2 (one line for a timed code and day), 5.4 (18) and 7.1 (17)"
 REPEATED = frozenset({"76", "77"})  # Says itself that the same service was repeated.
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check_claim(case: ClaimCase) -> Iterator[Finding]:
     seen: dict[tuple[object, ...], str] = {}
     for where, line in case.lines():
         service = _service(line)
@@ -30,7 +30,7 @@ def check(case: Case) -> Iterator[Finding]:
         yield from _billed_before(case)
 
 
-def _billed_before(case: Case) -> Iterator[Finding]:
+def _billed_before(case: ClaimCase) -> Iterator[Finding]:
     before = {_service(line) for claim in case.history if _same_patient(claim, case.claim) for line in claim.lines}
     for where, line in case.lines():
         if _service(line) in before and not REPEATED & set(line.modifiers):

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from gateway.errors import Finding
-from gateway.rules.case import DISCIPLINES, Case
+from gateway.rules.case import DISCIPLINES, ClaimCase
 
 RULE = "therapy_modifier"
 SOURCE = "domain facts, 1.3 and 7.1 (11, 12)"
 ASSISTANTS = {"CQ": "GP", "CO": "GO"}
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check_claim(case: ClaimCase) -> Iterator[Finding]:
     required = case.policy.required_modifiers
     for where, line in case.lines():
         place = f"{where}.modifiers"

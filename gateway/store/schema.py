@@ -226,9 +226,17 @@ authorizations = sa.Table(
     _text("reason"),
     _text("number"),
     _text("administrative_reference"),
+    _text("payer"),
+    _text("patient_key"),
+    _text("service_type"),
+    _text("kind"),
+    _text("level"),
+    _id("parent", nullable=False, default=""),
     _on("decided_on"),
     _on("starts_on"),
     _on("ends_on"),
+    _at("sent_at", nullable=True),
+    _at("decided_at", nullable=True),
     sa.Column("record", sa.LargeBinary, nullable=False),
     _count("version", 1),
     _at("created_at"),
@@ -236,6 +244,8 @@ authorizations = sa.Table(
     sa.UniqueConstraint("organisation", "clinic", "client_key"),
     sa.Index("ix_authorizations_state", "state", "partner"),
     sa.Index("ix_authorizations_number", "number"),
+    sa.Index("ix_authorizations_patient", "organisation", "clinic", "patient_key"),
+    sa.Index("ix_authorizations_parent", "parent"),
 )
 
 claims = sa.Table(
@@ -253,12 +263,136 @@ claims = sa.Table(
     _id("authorization", nullable=False, default="", index=True),
     _text("payer_claim_number"),
     _count("charge"),
+    _text("payer"),
+    _text("patient_key"),
+    _id("parent", nullable=False, default=""),
+    _on("served_from"),
+    _on("served_to"),
+    _at("sent_at", nullable=True),
     sa.Column("record", sa.LargeBinary, nullable=False),
     _count("version", 1),
     _at("created_at"),
     _at("changed_at"),
     sa.UniqueConstraint("organisation", "clinic", "client_key"),
     sa.Index("ix_claims_state", "state", "partner"),
+    sa.Index("ix_claims_patient", "organisation", "clinic", "patient_key"),
+    sa.Index("ix_claims_payer_claim_number", "payer_claim_number"),
+)
+
+claim_lines = sa.Table(
+    "claim_lines",
+    metadata,
+    sa.Column("control_number", sa.Text, primary_key=True),
+    *_owner(),
+    _id("claim", nullable=False, index=True),
+    _count("number"),
+    _text("procedure"),
+    _plain("modifiers"),
+    _count("units"),
+    _count("charge"),
+    sa.Column("served_on", sa.Date, nullable=False, index=True),
+    _id("authorization", nullable=False, default=""),
+    _id("bucket", nullable=False, default=""),
+    _id("visit_key", nullable=False, default="", index=True),
+)
+
+appointments = sa.Table(
+    "appointments",
+    metadata,
+    _id(primary_key=True),
+    *_owner(),
+    _text("client_key"),
+    _text("digest"),
+    _text("patient_key"),
+    _id("authorization", nullable=False, default="", index=True),
+    _id("bucket", nullable=False, default=""),
+    _id("visit_key", nullable=False, default="", index=True),
+    sa.Column("served_on", sa.Date, nullable=False, index=True),
+    _text("discipline"),
+    _count("quantity"),
+    _text("state"),
+    _text("reason"),
+    _id("document", nullable=False, default=""),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    _count("version", 1),
+    _at("created_at"),
+    _at("changed_at"),
+    sa.UniqueConstraint("organisation", "clinic", "client_key"),
+    sa.Index("ix_appointments_patient", "organisation", "clinic", "patient_key"),
+)
+
+
+def _told(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """What a clinic told of a patient beside requests and claims; the latest of it counts."""
+    return sa.Table(
+        name,
+        metadata,
+        _id(primary_key=True),
+        *_owner(),
+        _text("client_key"),
+        _text("digest"),
+        _text("patient_key"),
+        _text("payer"),
+        *columns,
+        _id("document", nullable=False, default=""),
+        sa.Column("record", sa.LargeBinary, nullable=False),
+        _count("version", 1),
+        _at("created_at"),
+        _at("changed_at"),
+        sa.UniqueConstraint("organisation", "clinic", "client_key"),
+        sa.Index(f"ix_{name}_patient", "organisation", "clinic", "patient_key"),
+    )
+
+
+coverages = _told("coverages", _on("checked_on", nullable=False))
+plans_of_care = _told("plans_of_care", _text("discipline"), _on("starts_on", nullable=False))
+
+deadlines = sa.Table(
+    "deadlines",
+    metadata,
+    _id(primary_key=True),
+    *_owner(),
+    _id("subject", nullable=False),
+    _text("kind"),
+    _text("policy"),
+    _at("started_at"),
+    _at("due_at"),
+    _at("paused_at", nullable=True),
+    _count("paused_s"),
+    _count("alerted"),
+    _at("ended_at", nullable=True),
+    _text("outcome"),
+    sa.Index("ix_deadlines_subject", "subject", "kind"),
+    sa.Index("ix_deadlines_due", "ended_at", "due_at"),
+)
+
+reference_files = sa.Table(
+    "reference_files",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    _text("kind"),
+    _text("name"),
+    _text("digest"),
+    _on("starts_on"),
+    _on("ends_on"),
+    _count("rows"),
+    _text("actor"),
+    _at("recorded_at"),
+    sa.UniqueConstraint("kind", "digest"),
+)
+
+reference_rows = sa.Table(
+    "reference_rows",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("other", sa.Text, primary_key=True),
+    sa.Column("starts_on", sa.Date, primary_key=True),
+    _on("ends_on"),
+    _plain("content"),
+    _id("file", nullable=False),
+    sa.Index("ix_reference_rows_file", "file"),
 )
 
 identifiers = sa.Table(
@@ -413,6 +547,90 @@ remittances = sa.Table(
     sa.UniqueConstraint("payer_id", "check_number", "paid_on"),
 )
 
+payments = sa.Table(
+    "payments",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _id("remittance", nullable=False, index=True),
+    _count("number"),
+    _id("claim", nullable=False, default="", index=True),
+    _text("control_number", index=True),
+    _text("status"),
+    _count("charge"),
+    _count("paid"),
+    _text("payer_claim_number", index=True),
+    _on("paid_on", nullable=False),
+    _text("state"),
+    _text("reason"),
+    _id("reverses", nullable=False, default=""),
+    _text("matched_on"),
+    _count("confidence"),
+    _plain("lines"),
+    _id("document", nullable=False, default="", index=True),
+    _at("recorded_at"),
+    _at("changed_at"),
+)
+
+denials = sa.Table(
+    "denials",
+    metadata,
+    _id("payment", primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    *_owner(),
+    _id("claim", nullable=False, default="", index=True),
+    _text("line"),
+    sa.Column("group_code", sa.Text, nullable=False, default=""),
+    _text("reason", index=True),
+    _plain("remarks"),
+    _count("cents"),
+    _text("topic"),
+    _on("paid_on", nullable=False),
+)
+
+provider_adjustments = sa.Table(
+    "provider_adjustments",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _id("remittance", nullable=False, index=True),
+    _count("number"),
+    _text("provider"),
+    _on("period_ends_on"),
+    _text("reason"),
+    _text("reference", index=True),
+    _count("amount"),
+    _text("state"),
+    _id("matched", nullable=False, default="", index=True),
+    _text("matched_on"),
+    _count("confidence"),
+    _at("recorded_at"),
+    _at("changed_at"),
+)
+
+deposits = sa.Table(
+    "deposits",
+    metadata,
+    _seq(),
+    _id(nullable=False, unique=True),
+    *_owner(),
+    _id("document", nullable=False, default="", index=True),
+    _text("payer_id"),
+    _text("check_number"),
+    _count("amount"),
+    _on("paid_on", nullable=False),
+    _text("state"),
+    _text("reason"),
+    _id("remittance", nullable=False, default="", index=True),
+    _text("matched_on"),
+    _count("confidence"),
+    _at("recorded_at"),
+    _at("changed_at"),
+    sa.Index("ix_deposits_check_number", "check_number"),
+)
+
 seen = sa.Table(
     "seen",
     metadata,
@@ -477,5 +695,8 @@ for _prefix, _table in (
     ("pe", people),
     ("in", inputs),
     ("jo", jobs),
+    ("ap", appointments),
+    ("co", coverages),
+    ("pc", plans_of_care),
 ):
     own(_prefix, _table)

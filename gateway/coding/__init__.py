@@ -1,0 +1,1 @@
+"""Therapy coding: units from minutes, modifiers, and the published edits that a claim meets. Pure."""
