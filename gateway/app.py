@@ -40,7 +40,7 @@ def open_store(settings: Settings, *, check: bool = True) -> Store:
                 fix="Put the copy of the key file back; without it nobody can read these records",
             )
     keys = Keyring.load_or_create(settings.key_file)
-    return Store.open(url, payloads=payloads, keys=keys, check=check)
+    return Store.open(url, payloads=payloads, keys=keys, check=check, configuration=settings.digest)
 
 
 def open_house(settings: Settings, *, actor: str = "gateway") -> House:

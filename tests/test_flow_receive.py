@@ -30,8 +30,10 @@ def stage(store: Store, clock: Clock, tmp_path: Path) -> Stage:
 
 
 def _sent(stage: Stage, *numbers: int) -> list[str]:
-    """Requests that were sent in one interchange; their ids."""
-    stage.submit(*(request_json(number) for number in numbers))
+    """Requests that were sent in one interchange, in this order; their ids."""
+    for number in numbers:
+        stage.submit(request_json(number))
+        stage.clock.advance(0.001)
     stage.work()
     return [stage.request(number).id for number in numbers]
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from gateway.cli.output import emit, say
 from gateway.errors import GatewayError
-from gateway.flow import accept, intake, schemas
+from gateway.flow import accept, schemas
 from gateway.flow.house import House
 
 
 def submit_file(house: House, file: Path, *, as_json: bool) -> int:
     """Takes a file in at once, in this process; a running gateway sends what is accepted. 1 where a record was bad."""
     data, form = _read(file)
-    batch = intake.read_batch(data, form, house.settings, house.store.new_id, house.today)
     payload = house.store.payloads.put([data])
     with house.store.transaction(house.everything()) as tx:
         document = tx.documents.add(
@@ -23,7 +22,7 @@ def submit_file(house: House, file: Path, *, as_json: bool) -> int:
         tx.inputs.add(
             kind="document", name="intake", holds_on=tx.now.date(), document=document, content={"name": file.name}
         )
-        result = accept.record(house, tx, batch, document)
+        result = accept.record(house, tx, accept.read(house, document, data, form), document)
     emit(result, _words(result), as_json=as_json)
     return 1 if result["rejected"] or result["conflicts"] or result["findings"] else 0
 

@@ -16,7 +16,7 @@ from gateway.errors import Finding, GatewayError
 from gateway.flow import intake
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import enqueue
-from gateway.store import Added, Job, StoredAuthorization, StoredClaim
+from gateway.store import Added, Ids, Job, StoredAuthorization, StoredClaim
 
 log = logs.get()
 FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
@@ -57,7 +57,7 @@ def accept(house: House, job: Job) -> None:
     with house.reading() as tx:
         document = tx.documents.get(job.payload["document"])
     data = house.store.payloads.read(document.payload)
-    batch = intake.read_batch(data, job.payload["form"], house.settings, house.store.new_id, house.today)
+    batch = read(house, document.id, data, job.payload["form"])
     with house.store.transaction(house.everything()) as tx:
         result = record(house, tx, batch, document.id)
         answer = json.dumps(result, indent=2).encode()
@@ -76,8 +76,14 @@ def accept(house: House, job: Job) -> None:
     log.info("intake.read", document=document.id, **counts)
 
 
+def read(house: House, document: str, data: bytes, form: str) -> intake.Batch:
+    """The records of a document, under ids that come from the document's: read again, they are the same."""
+    return intake.read_batch(data, form, house.settings, Ids(document.encode()), house.today)
+
+
 def record(house: House, tx: Transaction, batch: intake.Batch, document: str) -> dict[str, Any]:
     """Adds the batch's good records and says of each record what became of it."""
+    tx.inputs.add(kind="decision", name="accept", holds_on=tx.now.date(), document=document)
     result: dict[str, Any] = {"document": document, "accepted": [], "repeated": [], "conflicts": [], "rejected": []}
     submit: set[tuple[str, str]] = set()
     for each in batch.accepted:

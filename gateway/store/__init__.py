@@ -13,7 +13,7 @@ from gateway.store.jobs import Job
 from gateway.store.keys import Keyring, SealBroken
 from gateway.store.records import Added
 from gateway.store.remittances import StoredRemittance
-from gateway.store.session import ChangedMeanwhile, NotInStore, Scope, StoreUnavailable
+from gateway.store.session import ChangedMeanwhile, Ids, NotInStore, Scope, StoreUnavailable
 from gateway.store.tasks import Task
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Document",
     "Event",
     "Identifier",
+    "Ids",
     "Input",
     "Job",
     "Keyring",

@@ -5,12 +5,11 @@ PostgreSQL: READ COMMITTED, rows locked before they are read to be changed. Neve
 """
 
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -30,7 +29,7 @@ from gateway.store.keys import Keyring
 from gateway.store.people import People
 from gateway.store.remittances import Remittances
 from gateway.store.seen import SeenSet
-from gateway.store.session import Scope, Session, our_errors
+from gateway.store.session import Ids, Scope, Session, our_errors
 from gateway.store.tasks import Tasks
 
 REVISIONS = ("0001", "0002", "0003")
@@ -58,9 +57,10 @@ class Transaction(Session):
         scope: Scope,
         now: datetime,
         keys: Keyring,
-        new_id: Callable[[str], str],
+        ids: Ids,
+        configuration: str = "",
     ) -> None:
-        super().__init__(connection, scope=scope, now=now, keys=keys, new_id=new_id)
+        super().__init__(connection, scope=scope, now=now, keys=keys, ids=ids, configuration=configuration)
         self.documents = Documents(self)
         self.inputs = Inputs(self)
         self.people = People(self)
@@ -87,12 +87,14 @@ class Store:
         keys: Keyring,
         clock: Callable[[], datetime],
         chance: Callable[[int], bytes],
+        configuration: str = "",
     ) -> None:
         self.engine = engine
         self.payloads = payloads
         self.keys = keys
         self._clock = clock
         self._chance = chance
+        self.configuration = configuration
 
     @classmethod
     def open(
@@ -104,15 +106,16 @@ class Store:
         clock: Callable[[], datetime] = utc_now,
         chance: Callable[[int], bytes] = secrets.token_bytes,
         check: bool = True,
-    ) -> "Store":
+        configuration: str = "",
+    ) -> Self:
         """Open ``sqlite:///path`` or ``postgresql+psycopg://...`` with its payload folder or fsspec URL.
 
         Raises StoreBehind where the schema is not this program's, StoreUnavailable where the database is out of reach.
         ``check`` False opens any schema, and makes SQLite's file where there is none: before ``upgrade``.
+        ``configuration`` is the digest of the settings that everything here is decided under.
         """
-        store = cls(
-            _engine(url, create=not check), shelves.Payloads(shelves.shelf(payloads), keys), keys, clock, chance
-        )
+        shelf = shelves.Payloads(shelves.shelf(payloads), keys)
+        store = cls(_engine(url, create=not check), shelf, keys, clock, chance, configuration)
         if check:
             try:
                 store.check()
@@ -135,15 +138,30 @@ class Store:
                 connection = connection.execution_options(**_READING[self.engine.dialect.name])
             with our_errors():
                 connection.begin()
-            yield Transaction(connection, scope=scope, now=self._clock(), keys=self.keys, new_id=self.new_id)
+            session = Transaction(
+                connection,
+                scope=scope,
+                now=self._now(),
+                keys=self.keys,
+                ids=self._ids(read_only=read_only),
+                configuration=self.configuration,
+            )
+            yield session
+            session.inputs.write()
             with our_errors():
                 connection.commit()
         finally:
             connection.close()  # Rolls back what was not committed.
 
+    def _now(self) -> datetime:
+        return self._clock()
+
+    def _ids(self, *, read_only: bool) -> Ids:
+        return Ids(b"" if read_only else self._chance(16))
+
     def new_id(self, prefix: str) -> str:
-        """An opaque id: the prefix, an underscore, 22 characters that are safe in URLs."""
-        return f"{prefix}_{urlsafe_b64encode(self._chance(16)).decode().rstrip('=')}"
+        """An opaque id outside of any transaction: the prefix, an underscore, 22 characters that are safe in URLs."""
+        return Ids(self._chance(16))(prefix)
 
     def revision(self) -> str:
         """The revision of the database's schema; "" where there is none."""

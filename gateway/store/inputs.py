@@ -1,6 +1,8 @@
 """Inputs: every document, command and decision of the clock, in the order in which they were taken in. Append-only.
 
-The state can be rebuilt from them, so each says who acted and which date it holds for. Its content is sealed.
+The state can be rebuilt from them, so each says who acted, which date it holds for and, as ``seed``, where the ids of
+its transaction came from. They are written at the end of their transaction, when it holds every lock that it takes: so
+of two that meet in one row, the one that went first is the one that was recorded first. Content is sealed.
 """
 
 import json
@@ -17,7 +19,10 @@ from gateway.store.session import Row, Scoped, Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """``content`` may hold a patient's values: it goes nowhere but to those who rebuild the state from it."""
+    """``content`` may hold a patient's values: it goes nowhere but to those who rebuild the state from it.
+
+    Inputs with the same ``seed`` were one transaction; ``configuration`` is the digest of the settings then.
+    """
 
     id: str
     kind: str
@@ -27,6 +32,8 @@ class Input:
     clinic: str
     holds_on: date
     document: str
+    seed: str
+    configuration: str
     content: Mapping[str, Any]
     recorded_at: datetime
 
@@ -40,6 +47,7 @@ class Inputs:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._waiting: list[dict[str, Any]] = []
 
     def add(
         self,
@@ -65,14 +73,23 @@ class Inputs:
             "actor": session.scope.actor,
             "holds_on": holds_on,
             "document": document,
+            "seed": session.new_id.seed.hex(),
+            "configuration": session.configuration,
             "content": session.keys.seal(json.dumps(dict(content or {})).encode(), f"inputs/{added}"),
             "recorded_at": session.now,
         }
-        session.run(_ADD, values)
+        self._waiting.append(values)
         return added
+
+    def write(self) -> None:
+        """Write what was added: the last thing that a transaction does."""
+        waiting, self._waiting = self._waiting, []
+        for values in waiting:
+            self._session.run(_ADD, values)
 
     def list(self, *, kind: str | None = None, name: str | None = None, after: str = "") -> list[Input]:
         """In recorded order; with ``after``, those recorded after that input."""
+        self.write()
         statement = _LIST
         if kind is not None:
             statement = statement.where(inputs.c.kind == kind)

@@ -119,6 +119,8 @@ inputs = sa.Table(
     _text("actor"),
     _on("holds_on", nullable=False),
     _id("document", nullable=False, default=""),
+    _text("seed"),
+    _text("configuration"),
     sa.Column("content", sa.LargeBinary, nullable=False),
     _at("recorded_at"),
     sa.CheckConstraint("kind IN ('document', 'command', 'decision')", name="kind"),

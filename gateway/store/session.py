@@ -3,10 +3,12 @@
 Errors of the database become ours here. Never commits: that is the door's work (database.py).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -77,8 +79,25 @@ OWNED: dict[str, sa.Table] = {}
 """The tables whose rows an id can be traced to its owner by, keyed by the id's prefix; schema.py fills it in."""
 
 
+class Ids:
+    """Opaque ids that a seed always leads to: the n-th id of a prefix is a digest of both, so that what a transaction
+    did can be done again under the same ids. 22 characters after the prefix, safe in URLs."""
+
+    def __init__(self, seed: bytes) -> None:
+        self.seed = seed
+        self._counts: dict[str, int] = {}
+
+    def __call__(self, prefix: str) -> str:
+        count = self._counts[prefix] = self._counts.get(prefix, 0) + 1
+        digest = sha256(self.seed + f"/{prefix}/{count}".encode()).digest()[:16]
+        return f"{prefix}_{urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
 class Session:
-    """One transaction in progress. ``now`` is UTC and stays the same to its end."""
+    """One transaction in progress. ``now`` is UTC and stays the same to its end.
+
+    ``configuration`` names the settings under which it is decided, for its inputs.
+    """
 
     def __init__(
         self,
@@ -87,13 +106,15 @@ class Session:
         scope: Scope,
         now: datetime,
         keys: Keyring,
-        new_id: Callable[[str], str],
+        ids: Ids,
+        configuration: str = "",
     ) -> None:
         self.connection = connection
         self.scope = scope
         self.now = now
         self.keys = keys
-        self.new_id = new_id
+        self.new_id = ids
+        self.configuration = configuration
         self._owners: dict[str, tuple[str, str]] = {}
         self._bounds = {
             key: value

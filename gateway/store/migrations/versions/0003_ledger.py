@@ -271,3 +271,5 @@ def upgrade() -> None:
     op.add_column("claims", sa.Column("sent_at", _INSTANT, nullable=True))
     op.create_index("ix_claims_patient", "claims", ["organisation", "clinic", "patient_key"], unique=False)
     op.create_index("ix_claims_payer_claim_number", "claims", ["payer_claim_number"], unique=False)
+    op.add_column("inputs", sa.Column("seed", sa.Text(), nullable=False, server_default=""))
+    op.add_column("inputs", sa.Column("configuration", sa.Text(), nullable=False, server_default=""))
