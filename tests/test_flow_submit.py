@@ -152,6 +152,18 @@ def test_a_claim_waits_for_an_undecided_authorization_and_wakes(stage: Stage) ->
     assert stage.money() == {"receivable:payer": 18000, "revenue:charges": -18000}
 
 
+def test_what_a_claim_goes_out_with_is_kept_line_by_line(stage: Stage) -> None:
+    claim = stage.billed()
+    assert claim.sent_at is not None
+    with stage.reading() as tx:
+        lines = tx.claims.lines(claim.id)
+        (entry,) = [each for each in tx.books.entries(claim=claim.id) if each.kind == "commit"]
+    assert [each.procedure for each in lines] == ["97110", "97140"]
+    assert {each.authorization for each in lines} == {stage.request().id}
+    assert {each.visit_key for each in lines} == {entry.visit_key}
+    assert {each.bucket for each in lines} == {entry.postings[0].bucket}
+
+
 @on_sqlite
 def test_the_clinics_own_certification_number_goes_out_as_it_stands(stage: Stage) -> None:
     stage.certified()

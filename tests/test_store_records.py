@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 from store_samples import CHILD, MOTHER, claim, request
 
-from gateway.domain.parties import Person
+from gateway.domain.parties import Person, Subscriber
 from gateway.store import Added, ChangedMeanwhile, NotInStore, Scope, Store
 
 SYSTEM = Scope.system("test")
@@ -72,6 +72,41 @@ def test_the_same_record_submitted_at_once_is_added_once(store: Store) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert sorted(pool.map(submit, range(6))) == ["new"] + ["same"] * 5
+
+
+def test_a_patients_records_are_found_by_member_id_within_one_clinic(store: Store) -> None:
+    spelt = Subscriber(member_id=" mbr 77001234", person=MOTHER)
+    other = Subscriber(member_id="MBR77009999", person=MOTHER)
+    with store.transaction(SYSTEM) as tx:
+        tx.authorizations.add(request(1), partner="p", digest="d")
+        tx.authorizations.add(request(2, subscriber=spelt), partner="p", digest="d")
+        tx.authorizations.add(request(3, subscriber=other), partner="p", digest="d")
+        tx.authorizations.add(request(4, clinic="b"), partner="p", digest="d")
+        tx.claims.add(claim(1), partner="p", digest="d")
+        tx.claims.add(claim(2, clinic="b"), partner="p", digest="d")
+        tx.claims.add(claim(3, subscriber=other), partner="p", digest="d")
+        found = tx.authorizations.of_patient("north", "a", "MBR77001234")
+        assert [each.id for each in found] == [request(1).id, request(2).id]
+        assert [each.id for each in tx.claims.of_patient("north", "a", "MBR77001234")] == [claim(1).id]
+
+
+def test_the_lines_of_a_claim_are_kept_with_what_they_draw_on(store: Store) -> None:
+    first, later = claim().lines[0], date(2026, 3, 9)
+    made = claim(charge=9000, lines=(first, replace(first, control_number="L2", served_on=later, modifiers=("GP",))))
+    with store.transaction(SYSTEM) as tx:
+        tx.claims.add(made, partner="p", digest="d", parent="cl_0")
+        tx.claims.put_lines(made, {first.control_number: ("au_1", "bu_1", "vi_1")})
+    with store.transaction(SYSTEM) as tx:
+        tx.claims.put_lines(made, {"L2": ("au_1", "bu_2", "vi_2")})  # Sent again: what it draws on now counts.
+        stored = tx.claims.get(made.id)
+        assert (stored.parent, stored.payer) == ("cl_0", made.payer.id)
+        assert (stored.served_from, stored.served_to) == (first.served_on, later)
+        one, two = tx.claims.lines(made.id)
+        assert (one.bucket, one.visit_key, one.number, one.units, one.charge) == ("", "", 1, 2, 4500)
+        assert (two.authorization, two.bucket, two.visit_key, two.modifiers) == ("au_1", "bu_2", "vi_2", ("GP",))
+        assert [each.control_number for each in tx.claims.lines_of_visits(["vi_2", ""])] == ["L2"]
+        assert tx.claims.lines_of_visits([""]) == []
+        assert [each.id for each in tx.claims.list(parent="cl_0")] == [made.id]
 
 
 def test_an_update_changes_what_is_given_and_counts(store: Store, clock: SettableClock) -> None:

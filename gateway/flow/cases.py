@@ -135,7 +135,7 @@ def changed_by(tx: Transaction, request: AuthorizationRequest) -> list[StoredAut
     return [each for each in own if each.request.kind in (Kind.INITIAL, Kind.EXTENSION) and each.id != request.id]
 
 
-def of_one_patient(request: AuthorizationRequest, other: AuthorizationRequest | Claim) -> bool:
+def of_one_patient(request: AuthorizationRequest | Claim, other: AuthorizationRequest | Claim) -> bool:
     """Whether both are about one person's policy with one payer. Payers give the same number to different people, and
     a clinic mistypes one; what follows from a number that leads to another patient cannot be called back."""
     members = {each.subscriber.member_id.strip().casefold() for each in (request, other)}

@@ -8,23 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway import rules
-from gateway.domain.authorization import Kind
 from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
 from gateway.errors import Finding, Severity
-from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by, of_one_patient
+from gateway.flow.cases import BILLABLE, UNDECIDED, State, of_one_patient
+from gateway.flow.checking import claim_case, controlling, patient_of, policy_of
 from gateway.flow.house import House
 from gateway.flow.returning import other_claims
 from gateway.flow.wire import CLAIM
 from gateway.ledger import cents
-from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Account
 from gateway.ledger.matching import Drawn, commits, draw
-from gateway.rules.case import ClaimCase
 from gateway.rules.policy import Policy
 from gateway.settings import Partner
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
-_OUT = (State.ACCEPTED, State.WAITING, State.HELD, State.REJECTED, State.DENIED)  # None of these was billed, or stands.
 _OTHER_PATIENT = Finding(
     rule="authorization_patient",
     what="the authorization that the claim names is another patient's, or another payer's",
@@ -62,27 +59,15 @@ class ClaimDesk:
             return ClaimPlan(state=State.WRITTEN, claim=claim, authorization=authorization)  # It draws on nothing.
         if authorization is not None and State(authorization.state) in UNDECIDED:
             return ClaimPlan(state=State.WAITING, claim=claim, authorization=authorization)
-        policy = policy_of(house, claim.payer.id)
-        buckets = tx.books.buckets(authorization.id) if authorization else []
-        others = other_claims(tx, authorization.id, stored.id) if authorization else []
-        case = ClaimCase(
-            claim=claim,
-            request=authorization.request if authorization else None,
-            buckets=tuple(each for each in buckets if each.quantity_source != MEMO),
-            balances=tx.books.balances([each.id for each in buckets]),
-            policy=policy,
-            date=house.today,
-            authorization=authorization.id if authorization else "",
-            counted={visit for each in others for visit in each.days},
-            history=tuple(each.stored.claim for each in others if State(each.stored.state) not in _OUT),
-        )
+        patient = patient_of(tx, claim)
+        case = claim_case(house, tx, claim, authorization=authorization, patient=patient)
         findings = tuple(rules.check(case))
         blocked = any(each.severity is Severity.BLOCK for each in findings)
         return ClaimPlan(
             state=State.HELD if blocked else State.WRITTEN,
             claim=claim,
             authorization=authorization,
-            drawn=_draw(tx, claim, authorization, policy) if authorization else None,
+            drawn=_draw(tx, claim, authorization, case.policy) if authorization else None,
             findings=findings,
         )
 
@@ -137,28 +122,13 @@ class ClaimDesk:
         tx.identifiers.add(stored.id, "clm01", claim.control_number, partner=stored.partner, document=document)
         for line in claim.lines:
             tx.identifiers.add(stored.id, "6r", line.control_number, partner=stored.partner, document=document)
-        tx.claims.update(stored.id, claim=claim, authorization=plan.authorization.id if plan.authorization else "")
+        authorization = plan.authorization.id if plan.authorization else ""
+        tx.claims.update(stored.id, claim=claim, authorization=authorization, sent_at=tx.now)
+        tx.claims.put_lines(claim, _drawn_by_line(plan.drawn))
         if plan.authorization is not None and plan.drawn is not None:
             _commit(tx, stored, plan.authorization, plan.drawn, claim, document)
         if claim.frequency is not Frequency.VOID and claim.charge:
             tx.books.post_money(cents.post_claim(claim, document=document, holds_on=tx.now.date()))
-
-
-def controlling(tx: Transaction, claim: Claim) -> StoredAuthorization | None:
-    """The authorization that a claim names, by the clinic's own number of it or by the payer's; else None."""
-    if claim.authorization_ref:
-        named = tx.authorizations.by_client_ref(claim.organisation, claim.clinic, claim.authorization_ref)
-        if named is None or named.request.kind is not Kind.REVISION or State(named.state) in UNDECIDED:
-            return named
-        # What a revision certifies is booked under the authorization that it revises.
-        return next(iter(changed_by(tx, named.request)), named)
-    if not claim.authorization:
-        return None
-    found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", claim.authorization)]
-    own = [each for each in found if (each.organisation, each.clinic) == (claim.organisation, claim.clinic)]
-    own = [each for each in own if of_one_patient(each.request, claim)]
-    # A change or a cancellation echoes the number of what it was about: the one that can be billed on comes first.
-    return min(own, key=lambda each: State(each.state) not in BILLABLE, default=None)
 
 
 def stamped(claim: Claim, authorization: StoredAuthorization | None) -> Claim:
@@ -166,11 +136,6 @@ def stamped(claim: Claim, authorization: StoredAuthorization | None) -> Claim:
     if authorization is None or claim.authorization or State(authorization.state) not in BILLABLE:
         return claim
     return replace(claim, authorization=authorization.number)
-
-
-def policy_of(house: House, payer: str) -> Policy:
-    """The payer's policy as the checks want it."""
-    return Policy.from_plain(house.settings.policy(payer).model_dump(mode="json"))
 
 
 def _draw(
@@ -196,6 +161,11 @@ def _draw(
         counted={visit for each in other_claims(tx, authorization.id, claim.id) for visit in each.visits},
         exempt=policy.exempt_procedures,
     )
+
+
+def _drawn_by_line(drawn: Drawn | None) -> dict[str, tuple[str, str, str]]:
+    draws = drawn.draws if drawn else ()
+    return {line: (each.bucket.authorization, each.bucket.id, each.visit_key) for each in draws for line in each.lines}
 
 
 def _commit(

@@ -2,7 +2,7 @@
 
 from gateway.store.as2_messages import As2Message
 from gateway.store.authorizations import StoredAuthorization
-from gateway.store.claims import StoredClaim
+from gateway.store.claims import BilledLine, StoredClaim
 from gateway.store.control_numbers import ControlNumber, ControlNumberTaken
 from gateway.store.database import Store, Transaction, utc_now
 from gateway.store.documents import Document
@@ -19,6 +19,7 @@ from gateway.store.tasks import Task
 __all__ = [
     "Added",
     "As2Message",
+    "BilledLine",
     "ChangedMeanwhile",
     "ControlNumber",
     "ControlNumberTaken",

@@ -63,6 +63,8 @@ class Authorizations(Records[AuthorizationRequest]):
             partner=partner,
             document=document,
             state=str(state),
+            payer=request.payer.id,
+            patient_key=self._patient_key(request.subscriber.member_id),
         )
 
     def get(self, authorization: str, *, lock: bool = False) -> StoredAuthorization:
@@ -112,6 +114,14 @@ class Authorizations(Records[AuthorizationRequest]):
             partner=partner,
         )
 
+    def of_patient(self, organisation: str, clinic: str, member_id: str) -> list[StoredAuthorization]:
+        """What this clinic asked for under this member id, whoever's of the policy it is, the oldest first."""
+        return [_stored(*each) for each in self._of_patient(organisation, clinic, member_id)]
+
+    def counts(self) -> dict[str, int]:
+        """How many are in each state."""
+        return {row[0]: row[1] for row in self._session.within(_COUNTS)}
+
     def list(
         self, *, state: str | Iterable[str] | None = None, partner: str | None = None, limit: int = 1000
     ) -> list[StoredAuthorization]:
@@ -124,10 +134,6 @@ class Authorizations(Records[AuthorizationRequest]):
             statement = statement.where(authorizations.c.partner == partner)
         rows = self._session.within(Scoped(statement, authorizations)).all()
         return [_stored(row, request) for row, request in self._opened(rows)]
-
-    def counts(self) -> dict[str, int]:
-        """How many are in each state."""
-        return {row[0]: row[1] for row in self._session.within(_COUNTS)}
 
 
 def _stored(row: Row, request: AuthorizationRequest) -> StoredAuthorization:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT compiles fo
 
 from gateway.domain.parties import Person
 from gateway.domain.plain import from_plain, to_plain
+from gateway.store.keys import Keyring
 from gateway.store.schema import people
 from gateway.store.session import NotInStore, Scoped, Session
 
@@ -57,7 +58,7 @@ class People:
             "id": person_id,
             "organisation": organisation,
             "clinic": clinic,
-            "member_key": keys.fingerprint("member", _member(member_id)) if member_id else "",
+            "member_key": member_key(keys, member_id),
             "name_key": keys.fingerprint("name", _name(person["last"]), person["born"]) if "born" in person else "",
             "record": keys.seal(text.encode(), f"people/{person_id}"),
             "recorded_at": session.now,
@@ -85,7 +86,7 @@ class People:
         assert member_id or (last and born), "a person is found by member id, or by last name and birth date"
         keys = self._session.keys
         if member_id:
-            statement, wanted = _BY_MEMBER, keys.fingerprint("member", _member(member_id))
+            statement, wanted = _BY_MEMBER, member_key(keys, member_id)
         else:
             assert born is not None
             statement, wanted = _BY_NAME, keys.fingerprint("name", _name(last), born.isoformat())
@@ -93,8 +94,9 @@ class People:
         return list(rows.scalars())
 
 
-def _member(value: str) -> str:
-    return "".join(value.split()).upper()
+def member_key(keys: Keyring, member_id: str) -> str:
+    """What stands for a member id where rows are looked up by it; case and spaces do not count. "" stays ""."""
+    return keys.fingerprint("member", "".join(member_id.split()).upper()) if member_id else ""
 
 
 def _name(value: str) -> str:

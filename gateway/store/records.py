@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT compiles for SQLite, too.
 
 from gateway.domain.plain import from_plain, to_plain
-from gateway.store.people import People
+from gateway.store.people import People, member_key
 from gateway.store.session import ChangedMeanwhile, NotInStore, Row, Scoped, Session
 
 Record = TypeVar("Record")
@@ -83,6 +83,16 @@ class Statements:
         one = sa.select(table).where(table.c.id == sa.bindparam("wanted"))
         self.get = Scoped(one, table)
         self.lock = Scoped(one.with_for_update(), table)
+        self.of_patient = Scoped(
+            sa.select(table)
+            .where(
+                table.c.organisation == sa.bindparam("of_organisation"),
+                table.c.clinic == sa.bindparam("of_clinic"),
+                table.c.patient_key == sa.bindparam("of_patient"),
+            )
+            .order_by(table.c.created_at, table.c.id),
+            table,
+        )
         self._changes: dict[tuple[str, ...], Scoped] = {}
 
     def change(self, columns: tuple[str, ...], *, versioned: bool) -> Scoped:
@@ -136,6 +146,14 @@ class Records(Generic[Record]):
             row = session.within(self._statements.known, known).one()  # Somebody else was quicker.
         session.remember(row.id, organisation, clinic)
         return Added(row.id, "same" if row.digest == digest else "conflict", existing=row.id)
+
+    def _patient_key(self, member_id: str) -> str:
+        return member_key(self._session.keys, member_id)
+
+    def _of_patient(self, organisation: str, clinic: str, member_id: str) -> list[tuple[Row, Record]]:
+        """The records of one clinic under one member id, which may be a family's, the oldest first."""
+        wanted = {"of_organisation": organisation, "of_clinic": clinic, "of_patient": self._patient_key(member_id)}
+        return self._opened(self._session.within(self._statements.of_patient, wanted).all())
 
     def _one(self, record_id: str, *, lock: bool) -> tuple[Row, Record]:
         statement = self._statements.lock if lock else self._statements.get
