@@ -14,6 +14,8 @@ EXPECTED = {"278": ("ta1", "999", "278"), "837": ("ta1", "999", "277ca", "835")}
 def sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
     """It is there: numbers and cases move on, and what the far side will say of it is awaited from now on."""
     isa13 = document.about["isa13"]
+    content = {"attempts": attempts}
+    tx.inputs.add(kind="decision", name="delivered", holds_on=tx.now.date(), document=document.id, content=content)
     tx.documents.set_state(document.id, "sent")
     tx.documents.set_about(document.id, uncertain=False)
     tx.tasks.close(unreachable_key(partner.name), "a document got there")
