@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.flow.cases import State, advance, subjects_of
+from gateway.flow.cases import AUTHORIZATION_PREFIX, State, advance, subjects_of
 from gateway.flow.house import Transaction
 from gateway.settings import Partner
 from gateway.store import Document
@@ -22,6 +22,8 @@ def sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int
     number(tx, partner, document, "sent")  # An answer that was quicker is not overwritten.
     for subject in subjects_of(tx, "isa13", isa13, partner.name):
         advance(tx, subject, State.SENT)
+        if subject.startswith(AUTHORIZATION_PREFIX) and tx.authorizations.get(subject).sent_at is None:
+            tx.authorizations.update(subject, sent_at=tx.now)
         tx.events.add(subject, "case.sent", document=document.id, isa13=isa13, attempts=attempts)
     for answer in EXPECTED.get(document.kind, ()):
         within_s = partner.expectations.within_s(answer)  # type: ignore[arg-type]  # The keys of EXPECTED are its literals.

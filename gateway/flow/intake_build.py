@@ -104,6 +104,7 @@ def _authorization(
         delay_reason=record.delay_reason or "",
         previous_number=record.previous_number or "",
         administrative_reference=record.administrative_reference or "",
+        earlier_ref=record.earlier_ref or "",
         trace=opaque("A", id, 20),
     )
 

@@ -15,6 +15,7 @@ from gateway.settings import Settings
 Problem = tuple[JsonPath, str, str]
 Raw = Mapping[str, Any]
 
+_EARLIER = ("previous_number", "administrative_reference", "earlier_ref")
 _MEASURES = ("visits", "units", "hours", "days")
 _NOT_SENT = {"type", "organisation", "clinic", "client_ref", "authorization_ref"}
 _REWRITTEN = {"born", "charge", "patient_paid", "hours", "postal_code", "phone", "fax", "diagnoses"}
@@ -120,17 +121,19 @@ def _authorization(raw: Raw) -> Iterator[Problem]:
         if isinstance(provider, Mapping):
             organisation = provider.get("role") == "facility"
             yield from _provider(("providers", position), provider, organisation=organisation, npi=False)
-    if kind in ("extension", "revision", "cancel") and not (
-        raw.get("previous_number") or raw.get("administrative_reference")
-    ):
-        fix = "Add the number of the authorization that this is about, or the payer's reference while it is pended"
+    if kind != "initial" and not any(raw.get(key) for key in _EARLIER):
+        fix = "Add the number of the authorization that this is about, the payer's reference, or your own number of it"
         yield ("previous_number",), "nobody could tell which authorization this is about", fix
-    if kind in ("initial", "extension", "revision"):
+    if kind != "cancel":
         if raw.get("starts_on") is None:
             yield ("starts_on",), "the first day is missing", "Add it as YYYY-MM-DD"
         if not raw.get("diagnoses"):
             yield ("diagnoses",), "the diagnosis is missing", "Add at least one, the principal one first"
-    if kind in ("initial", "extension") and not lines and not any(raw.get(key) is not None for key in _MEASURES):
+    if (
+        kind in ("initial", "extension", "renewal")
+        and not lines
+        and not any(raw.get(key) is not None for key in _MEASURES)
+    ):
         yield ("visits",), "nothing is asked for", "Say how many visits, units, hours or days, or add lines"
 
 

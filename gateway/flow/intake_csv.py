@@ -60,6 +60,7 @@ def _columns() -> dict[str, tuple[JsonPath, Convert]]:
     add("diagnoses", _list)
     add("kind happened_on state", prefix="accident_", path=("accident",))
     add("service_type level starts_on ends_on hours note delay_reason previous_number administrative_reference")
+    add("earlier_ref")
     add("visits units days", _number)
     add("release_signed", _flag)
     add("name phone fax email", prefix="contact_", path=("contact",))

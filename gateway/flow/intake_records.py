@@ -183,7 +183,9 @@ class Authorization(Quantities, Record):
     """An authorization request. The quantity and the window hold for the whole event, those of a line for that line."""
 
     type: Literal["authorization"]
-    kind: Literal["initial", "extension", "revision", "cancel"] = "initial"
+    kind: Literal[
+        "initial", "extension", "renewal", "revision", "cancel", "reconsideration", "appeal", "urgent_appeal"
+    ] = "initial"
     patient: Patient
     service_type: ServiceType | None = None
     level: Literal["urgent", "elective", "emergency"] | None = None
@@ -197,6 +199,7 @@ class Authorization(Quantities, Record):
     delay_reason: DelayReason | None = None
     previous_number: Reference | None = None
     administrative_reference: Reference | None = None
+    earlier_ref: Reference | None = None
 
 
 class Minutes(Part):

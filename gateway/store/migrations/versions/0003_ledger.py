@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("counted", sa.Text(), nullable=False),
         sa.Column("started_at", _INSTANT, nullable=False),
         sa.Column("due_at", _INSTANT, nullable=False),
         sa.Column("paused_at", _INSTANT, nullable=True),
@@ -257,6 +258,7 @@ def upgrade() -> None:
     op.add_column("authorizations", sa.Column("kind", sa.Text(), nullable=False, server_default=""))
     op.add_column("authorizations", sa.Column("level", sa.Text(), nullable=False, server_default=""))
     op.add_column("authorizations", sa.Column("parent", sa.String(length=64), nullable=False, server_default=""))
+    op.add_column("authorizations", sa.Column("decision_stamp", sa.Text(), nullable=False, server_default=""))
     op.add_column("authorizations", sa.Column("sent_at", _INSTANT, nullable=True))
     op.add_column("authorizations", sa.Column("decided_at", _INSTANT, nullable=True))
     op.create_index("ix_authorizations_parent", "authorizations", ["parent"], unique=False)
