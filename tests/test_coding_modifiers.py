@@ -42,6 +42,7 @@ SPLITS = [
     ("20 and 2, before: the only unit is the therapist's", Worked(20, 2), 1, BEFORE, Split(1, 0)),
     ("all of the assistant", Worked(0, 30), 2, DAY, Split(0, 2)),
     ("all of the therapist", Worked(30, 0), 2, DAY, Split(2, 0)),
+    ("a unit more than the minutes earn", Worked(0, 15), 2, DAY, Split(0, 2)),
     ("before there was a modifier", Worked(0, 30), 2, date(2019, 12, 31), Split(2, 0)),
 ]
 

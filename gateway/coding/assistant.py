@@ -99,7 +99,10 @@ def _timed(spent: Worked, count: int, day: date) -> tuple[Split, str]:
     why = f"whole quarter hours are {plain} of the therapist, {with_modifier} of the assistant"
     if not left:
         return Split(plain, with_modifier), why
-    more, reason = _rest(therapist, assistant, left, day)
+    if not therapist + assistant:  # More is billed than the minutes earn: the service as a whole decides.
+        more, reason = left * in_part(spent.therapist, spent.assistant), "nothing is left for a unit that is billed"
+    else:
+        more, reason = _rest(therapist, assistant, left, day)
     return Split(plain + left - more, with_modifier + more), f"{why}; of the rests {reason}"
 
 
