@@ -22,6 +22,7 @@ from gateway.flow.cases import (
 )
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
+from gateway.flow.policies import day_of, policy_of
 from gateway.flow.submit import wake_claims
 from gateway.ledger import units
 from gateway.ledger.certifying import MEMO, Certified, certify
@@ -96,7 +97,7 @@ def _decide(
     if above:
         _take_effect(tx, document, subject, decision, EventDecision(rejections=above), refusal(above), matched_on)
         return
-    reading = house.settings.policy(stored.request.payer.id).hsd
+    reading = policy_of(house, stored.request, day_of(stored.request, house.today)).hsd_reading
     before = _granted_before(tx, stored.request)
     granted = grants(event, stored.request, hsd_reading=reading, granted_before=before)
     if stored.request.kind is Kind.CANCEL and granted.state in GRANTING:
