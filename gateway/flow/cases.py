@@ -15,6 +15,7 @@ from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
 AUTHORIZATION_PREFIX = "au_"
 CLAIM_PREFIX = "cl_"
+COVERAGE_PREFIX = "co_"
 
 
 class State(StrEnum):

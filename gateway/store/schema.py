@@ -688,6 +688,8 @@ SEALED = {
     "people": "record",
     "authorizations": "record",
     "claims": "record",
+    "coverages": "record",
+    "plans_of_care": "record",
     "identifiers": "sealed",
 }
 """The column of each table that holds sealed text; its context is the table's name and the row's id."""
