@@ -29,6 +29,8 @@ class BilledClaim(Protocol):
     @property
     def lines(self) -> tuple[ServiceLine, ...]: ...
     @property
+    def sequence(self) -> str: ...
+    @property
     def other_coverages(self) -> tuple[OtherCoverage, ...]: ...
 
 
@@ -44,4 +46,5 @@ class Billed:
     charge: int
     lines: tuple[ServiceLine, ...]
     frequency: Frequency = Frequency.ORIGINAL
+    sequence: str = "primary"
     other_coverages: tuple[OtherCoverage, ...] = ()
