@@ -13,11 +13,12 @@ from gateway.domain.claim import Claim, Performed, Performer
 from gateway.domain.parties import OtherCoverage
 from gateway.domain.remittance import ClaimPayment
 from gateway.errors import Severity
+from gateway.ledger.advice import effect
 from gateway.ledger.consequences import Effect, load
 from gateway.ledger.entry import Account, Bucket, Entry, apply, violations
 from gateway.ledger.joining import Confidence, join
 from gateway.ledger.matching import commits, draw
-from gateway.ledger.outcome import effect, in_order, settle
+from gateway.ledger.outcome import in_order, settle
 from gateway.ledger.settling import settled, withdrawn
 from gateway.ledger.standing import standing
 
@@ -35,9 +36,9 @@ TABLE = load()
         (0, ["PR-119 5000"], Effect.RELEASE),
         (0, ["CO-29 5000"], Effect.RELEASE),
         (0, ["CO-97 5000"], Effect.RELEASE),
-        (0, ["CO-133 5000"], Effect.KEEP),
+        (0, ["CO-133 5000"], Effect.PEND),
         (0, ["OA-18 5000"], Effect.KEEP),
-        (0, ["CO-197 2500", "CO-133 2500"], Effect.KEEP),
+        (0, ["CO-197 2500", "CO-133 2500"], Effect.PEND),
         (0, ["OA-23 5000"], Effect.CONSUME),
         (2500, ["CO-59 2500"], Effect.CONSUME),
         (2500, ["CO-198 2500"], Effect.CONSUME),

@@ -12,9 +12,10 @@ from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
 from gateway.flow.returning import held, shared_visits
 from gateway.ledger import cents, consequences
+from gateway.ledger.advice import RECEIVABLE, allowed
 from gateway.ledger.consequences import Consequences
 from gateway.ledger.entry import Cause, entry_id
-from gateway.ledger.outcome import allowed, in_order, settle
+from gateway.ledger.outcome import in_order, settle
 from gateway.ledger.settling import settled
 from gateway.store import Document, StoredClaim
 
@@ -121,7 +122,7 @@ def _charge_again(tx: Transaction, document: Document, claim: str, key: str, rem
 
 def _settled_beyond(tx: Transaction, claim: str) -> None:
     """More came than was billed: a payment came twice under two numbers, or the reversal between them is missing."""
-    beyond = -tx.books.money_balances(claim=claim).get(cents.RECEIVABLE, 0)
+    beyond = -tx.books.money_balances(claim=claim).get(RECEIVABLE, 0)
     if beyond > 0:
         tx.tasks.open(
             f"beyond:{claim}",

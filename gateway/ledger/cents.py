@@ -5,22 +5,31 @@ not explain is never made to fit: it stands in ``suspense`` beside a finding tha
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from json import dumps
 
-from gateway.domain.claim import Claim
 from gateway.domain.plain import to_plain
 from gateway.domain.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
 from gateway.errors import Finding
+from gateway.ledger.advice import ELSEWHERE, RECEIVABLE, Advice, Held, other_payer
+from gateway.ledger.billed import BilledClaim
 from gateway.ledger.consequences import Consequences
 from gateway.ledger.entry import Cause, digest, entry_id
-from gateway.ledger.outcome import ELSEWHERE, in_order, other_payer
+from gateway.ledger.outcome import in_order
+from gateway.ledger.position import NO_ORIGINAL, ORIGINAL_HELD, PaymentStand, Stands
 
-RECEIVABLE = "receivable:payer"
 CASH = "cash:payer"
 REVENUE = "revenue:charges"
 SUSPENSE = "suspense"
+_WHY = {
+    Held.UNKNOWN_CLAIM: "no claim of ours has this CLP01",
+    Held.ELSEWHERE: "CLP02 {status} is not this claim's own payment",
+    Held.OTHER_PAYER: "CLP02 {status} is a secondary payer's, and the claim went to the primary one",
+    Held.TOTAL_UNBALANCED: "it stands in a remittance whose total does not balance",
+    NO_ORIGINAL: "a reversal (CLP02 22) whose original is not known: it is paired by CLP07 and the negated amounts",
+    ORIGINAL_HELD: "a reversal (CLP02 22) of a payment that waits in suspense, too",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ class RemittancePosting:
     held: frozenset[int]
 
 
-def post_claim(claim: Claim, *, document: str = "", holds_on: date, key: str = "") -> MoneyEntry:
+def post_claim(claim: BilledClaim, *, document: str = "", holds_on: date, key: str = "") -> MoneyEntry:
     """The charge becomes what the payer owes. A claim that is sent again with another ``key`` counts again."""
     lines = _lines((RECEIVABLE, claim.charge), (REVENUE, -claim.charge))
     cause = Cause(document=document, claim=claim.id)
@@ -93,6 +102,64 @@ def post_payment(
     )
 
 
+def entry_of(
+    advice: Advice, stands: Stands, table: Consequences, *, document: str = "", segment: str = ""
+) -> MoneyEntry:
+    """The money of a claim payment as it stands: posted, it moves the charge off what the payer owes to wherever the
+    835 says it went; in suspense, it is cash that nobody has explained. An entry without lines is not to be written."""
+    posted = stands is Stands.POSTED
+    if posted:
+        amounts = [(CASH, advice.paid), (RECEIVABLE, -advice.charge)]
+        amounts += [(table.account_of(group, reason), cents) for group, reason, cents in advice.adjustments]
+        amounts += [
+            (table.account_of(group, reason), cents)
+            for line in advice.lines
+            for group, reason, cents in line.adjustments
+        ]
+    else:
+        amounts = [(CASH, advice.paid), (SUSPENSE, -advice.paid)]
+    kind = ("reversal" if advice.is_reversal else "payment") if posted else "suspense"
+    return MoneyEntry(
+        id=entry_id("payment" if posted else "suspense", advice.key),
+        kind=kind,
+        holds_on=advice.order[0],
+        cause=Cause(document=document, claim=advice.claim, segment=segment),
+        lines=_lines(*amounts),
+    )
+
+
+def restated(
+    before: MoneyEntry, after: MoneyEntry, *, cause: Cause, holds_on: date, key: str
+) -> tuple[MoneyEntry, MoneyEntry]:
+    """What later news of the same claim does to a payment that was posted before: ``before``, the entry that stands for
+    it, is taken back, and ``after`` stands in its place. ``cause`` and ``key`` are the news'; an entry without lines is
+    not to be written."""
+    again = replace(after, id=entry_id("restated", after.id, key), cause=cause, holds_on=holds_on)
+    return reverse(before, cause=cause, holds_on=holds_on, key=key), again
+
+
+def charge_restated(
+    claim: BilledClaim,
+    billed: bool,
+    entries: Iterable[MoneyEntry],
+    *,
+    cause: Cause,
+    holds_on: date,
+    key: str,
+) -> tuple[MoneyEntry, ...]:
+    """What makes the claim's charge stand, or not. ``entries`` are the claim's own; one that never charged anything
+    does not begin to."""
+    known = list(entries)
+    back = {each.reverses for each in known}
+    charges = [each for each in known if each.kind == "claim"]
+    standing = [each for each in charges if each.id not in back]
+    if not billed:
+        return tuple(reverse(each, cause=cause, holds_on=holds_on, key=key) for each in standing)
+    if standing or not charges:
+        return ()
+    return (post_claim(claim, document=cause.document, holds_on=holds_on, key=key),)
+
+
 def post_provider_adjustment(
     adjustment: ProviderAdjustment, *, document: str = "", holds_on: date, key: str
 ) -> MoneyEntry:
@@ -110,7 +177,7 @@ def post_remittance(
     remittance: Remittance,
     table: Consequences,
     *,
-    claims: Mapping[str, Claim],
+    claims: Mapping[str, BilledClaim],
     adjudicated: Collection[str] = (),
     document: str = "",
 ) -> RemittancePosting:
@@ -162,25 +229,41 @@ def payment_keys(remittance: Remittance) -> tuple[str, ...]:
 
 def balance(remittance: Remittance) -> tuple[Finding, ...]:
     """The three balances of an 835 (domain facts, 5.2), each difference with its sum and its place."""
+    claims = (claim_balance(each, f"$.claims[{at}]") for at, each in enumerate(remittance.claims))
+    whole = total_balance(remittance.amount, _cash_difference(remittance))
+    return (*(each for found in claims for each in found), *whole)
+
+
+def claim_balance(payment: ClaimPayment, where: str) -> list[Finding]:
+    """SVC02 less the line's adjustments is SVC03; CLP03 less all adjustments is CLP04. ``where`` is its JSON path."""
     findings = []
-    for at, claim in enumerate(remittance.claims):
-        for number, line in enumerate(claim.lines):
-            adjusted = sum(each.amount for each in line.adjustments)
-            rest = line.charge - adjusted - line.paid
-            if rest:
-                what = "SVC02 less the line's adjustments is not SVC03"
-                findings.append(_finding(what, f"$.claims[{at}].lines[{number}]", rest))
-        adjusted = sum(each.amount for each in _adjustments(claim))
-        rest = claim.charge - adjusted - claim.paid
-        if rest:
-            what = "CLP03 less all adjustments of the claim and its lines is not CLP04"
-            findings.append(_finding(what, f"$.claims[{at}]", rest))
-    rest = _cash_difference(remittance)
-    if rest:
-        findings.append(_finding("the claims' CLP04 less the provider's adjustments is not BPR02", "$", -rest))
-    if remittance.amount < 0:
-        findings.append(_finding("BPR02 is negative", "$.amount", remittance.amount))
-    return tuple(findings)
+    adjusted = sum([each.amount for each in payment.adjustments])
+    for number, line in enumerate(payment.lines):
+        of_line = sum([each.amount for each in line.adjustments])
+        adjusted += of_line
+        if rest := line.charge - of_line - line.paid:
+            what = "SVC02 less the line's adjustments is not SVC03"
+            findings.append(_finding(what, f"{where}.lines[{number}]", rest))
+    if rest := payment.charge - adjusted - payment.paid:
+        findings.append(_finding("CLP03 less all adjustments of the claim and its lines is not CLP04", where, rest))
+    return findings
+
+
+def total_balance(amount: int, beyond: int) -> list[Finding]:
+    """The claims' CLP04 less the PLB amounts is BPR02, which is not negative. ``amount`` is BPR02, ``beyond`` what it
+    has more than they explain."""
+    findings = []
+    if beyond:
+        findings.append(_finding("the claims' CLP04 less the provider's adjustments is not BPR02", "$", -beyond))
+    if amount < 0:
+        findings.append(_finding("BPR02 is negative", "$.amount", amount))
+    return findings
+
+
+def suspense(stand: PaymentStand, advice: Advice, where: str) -> Finding:
+    """The task of a claim payment that waits in suspense, with its sum and its place."""
+    what = _WHY.get(stand.reason, "its amounts do not balance")
+    return _finding(what.format(status=advice.status if advice.status.isdigit() else "?"), where, advice.paid)
 
 
 def money_balances(entries: Iterable[MoneyEntry]) -> dict[str, int]:
@@ -201,7 +284,7 @@ def violations(balances: Mapping[str, int]) -> list[Finding]:
 def _entries(
     remittance: Remittance,
     table: Consequences,
-    claims: Mapping[str, Claim],
+    claims: Mapping[str, BilledClaim],
     held: Collection[int],
     document: str,
     *,

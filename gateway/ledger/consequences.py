@@ -19,7 +19,8 @@ class Effect(StrEnum):
 
     CONSUME = "consume"
     RELEASE = "release"
-    KEEP = "keep"
+    KEEP = "keep"  # Settled with another claim, or nobody can tell: what was claimed stays claimed.
+    PEND = "pend"  # The payer has not decided yet.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,12 @@ class Consequences:
 
     def account(self, adjustment: Adjustment) -> str:
         """Where the amount goes: the patient's share to the patient, else by reason, else by group, else suspense."""
-        known = self.reasons.get(adjustment.reason)
-        if adjustment.group == PATIENT or known is None:
-            return self.groups.get(adjustment.group, "suspense")
+        return self.account_of(adjustment.group, adjustment.reason)
+
+    def account_of(self, group: str, reason: str) -> str:
+        known = self.reasons.get(reason)
+        if group == PATIENT or known is None:
+            return self.groups.get(group, "suspense")
         return known.account
 
     def shared(self, adjustment: Adjustment) -> bool:

@@ -63,7 +63,7 @@ MOVES: Mapping[str, frozenset[tuple[Account, Account]]] = {
     ),
     "release": frozenset({(_A.COMMITTED, _A.AVAILABLE)}),
     "consume": frozenset({(_A.COMMITTED, _A.CONSUMED)}),
-    "reverse": frozenset({(_A.CONSUMED, _A.COMMITTED)}),
+    "reverse": frozenset({(_A.CONSUMED, _A.COMMITTED), (_A.UNCOVERED, _A.UNAUTHORIZED)}),
     "void": frozenset({(_A.COMMITTED, _A.AVAILABLE), (_A.CONSUMED, _A.AVAILABLE)}),
     "expire": frozenset({(_A.AVAILABLE, _A.EXPIRED)}),
     "return": frozenset({(_A.AVAILABLE, _A.RETURNED)}),
@@ -168,7 +168,7 @@ def digest(prefix: str, *parts: str) -> str:
 def apply(balances: Balances, entry: Entry) -> dict[str, dict[Account, int]]:
     """The balances, by bucket id, after an entry. Accounts that were never touched are not listed: read them as 0."""
     after = {bucket: dict(balance) for bucket, balance in balances.items()}
-    _add(after, entry)
+    add(after, entry)
     return after
 
 
@@ -179,11 +179,12 @@ def balances(entries: Iterable[Entry]) -> dict[str, dict[Account, int]]:
     for entry in entries:
         if entry.id not in seen:
             seen.add(entry.id)
-            _add(after, entry)
+            add(after, entry)
     return after
 
 
-def _add(after: dict[str, dict[Account, int]], entry: Entry) -> None:
+def add(after: dict[str, dict[Account, int]], entry: Entry) -> None:
+    """What an entry does to balances that are the caller's own: they are changed."""
     for posting in entry.postings:
         balance = after.setdefault(posting.bucket, {})
         balance[posting.source] = balance.get(posting.source, 0) - posting.quantity

@@ -1,11 +1,12 @@
 """Which line of a claim payment is which line of the claim, and how surely. Never joins a line to two candidates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.domain.claim import Claim, ServiceLine
+from gateway.domain.claim import ServiceLine
 from gateway.domain.remittance import ClaimPayment, PaidLine
+from gateway.ledger.billed import BilledClaim
 
 
 class Confidence(StrEnum):
@@ -13,7 +14,19 @@ class Confidence(StrEnum):
     EXACT = "exact"  # Procedure, modifiers, date and charge fit one line alone.
     INTERCHANGEABLE = "interchangeable"  # They fit several lines that do not differ in them: taken in order.
     PROBABLE = "probable"  # All but the modifiers fit one line alone.
+    AMBIGUOUS = "ambiguous"  # It fits several lines that differ: a person says which.
     NONE = "none"
+
+
+SURE: Mapping[Confidence, int] = {
+    Confidence.CONTROL_NUMBER: 100,
+    Confidence.EXACT: 90,
+    Confidence.INTERCHANGEABLE: 80,
+    Confidence.PROBABLE: 70,
+    Confidence.AMBIGUOUS: 0,
+    Confidence.NONE: 0,
+}
+"""How sure each way is, in per cent: an order to sort by, not a measured frequency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +39,7 @@ class Joined:
     confidence: Confidence
 
 
-def join(payment: ClaimPayment, claim: Claim) -> tuple[Joined, ...]:
+def join(payment: ClaimPayment, claim: BilledClaim) -> tuple[Joined, ...]:
     """Each paid line with its line: by REF*6R first; several may name the same one (the payer split it)."""
     named = {each.control_number: each for each in claim.lines}
     found: dict[int, Joined] = {}
@@ -36,6 +49,8 @@ def join(payment: ClaimPayment, claim: Claim) -> tuple[Joined, ...]:
         if line is not None:
             found[index] = Joined(index=index, paid=paid, line=line, confidence=Confidence.CONTROL_NUMBER)
             free = [each for each in free if each is not line]
+    if len(found) == len(payment.lines):
+        return tuple(found.values())
     for confidence, fits in _TESTS:
         for index, paid in enumerate(payment.lines):
             if index in found:
@@ -46,10 +61,12 @@ def join(payment: ClaimPayment, claim: Claim) -> tuple[Joined, ...]:
                 sure = confidence if len(fitting) == 1 else Confidence.INTERCHANGEABLE
                 found[index] = Joined(index=index, paid=paid, line=fitting[0], confidence=sure)
                 free = [each for each in free if each is not fitting[0]]
-    return tuple(
-        found.get(index, Joined(index=index, paid=paid, line=None, confidence=Confidence.NONE))
-        for index, paid in enumerate(payment.lines)
-    )
+    return tuple(found.get(index) or _left_over(index, paid, free) for index, paid in enumerate(payment.lines))
+
+
+def _left_over(index: int, paid: PaidLine, free: Sequence[ServiceLine]) -> Joined:
+    fits = any(_fits(paid, each) for each in free)
+    return Joined(index=index, paid=paid, line=None, confidence=Confidence.AMBIGUOUS if fits else Confidence.NONE)
 
 
 def _fits(paid: PaidLine, line: ServiceLine) -> bool:

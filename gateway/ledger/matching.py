@@ -13,6 +13,7 @@ from enum import StrEnum
 from gateway.domain.authorization import Unit
 from gateway.domain.claim import Claim, ServiceLine
 from gateway.ledger import units
+from gateway.ledger.billed import BilledClaim
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Balances, Bucket, Cause, Entry, apply, digest
 from gateway.ledger.granting import DISCIPLINES
@@ -67,7 +68,7 @@ def discipline(line: ServiceLine) -> str:
     return next((each for each in line.modifiers if each in DISCIPLINES), "")
 
 
-def visit_key(claim: Claim, line: ServiceLine, bucket: Bucket) -> str:
+def visit_key(claim: BilledClaim, line: ServiceLine, bucket: Bucket) -> str:
     """An opaque name of the visit: the authorization (which is one patient's), the date and the discipline.
 
     A line without a discipline takes the bucket's, else one that the claim has on that date: it is no visit more.

@@ -10,15 +10,12 @@ from decimal import Decimal
 
 from gateway.domain.authorization import Unit
 from gateway.domain.claim import Claim, ServiceLine
-from gateway.domain.remittance import Adjustment, ClaimPayment, PaidLine
+from gateway.domain.remittance import ClaimPayment, PaidLine
 from gateway.errors import Finding, Severity
+from gateway.ledger.advice import ELSEWHERE, allowed, effect, other_payer, units_paid
 from gateway.ledger.consequences import FORMER_GROUP, Consequences, Effect
-from gateway.ledger.delivery import whole
 from gateway.ledger.joining import Joined, join
 from gateway.ledger.standing import Standing
-
-SECONDARY = frozenset({"2", "3", "20", "21"})  # CLP02: as secondary or tertiary, forwarded or not.
-ELSEWHERE = {"23": "not this payer's claim, forwarded", "25": "a predetermination, no payment"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,24 +46,6 @@ class LineOutcome:
 
     effect: Effect
     units: int | None
-
-
-def allowed(line: PaidLine | ClaimPayment, table: Consequences) -> int:
-    """Cents that the payer recognised: what it paid, and the patient's share of that (5.5)."""
-    return line.paid + sum(each.amount for each in line.adjustments if table.shared(each))
-
-
-def effect(line: PaidLine | ClaimPayment, table: Consequences, further: Sequence[Adjustment] = ()) -> Effect | None:
-    """What a line's amounts and reasons say; None where only unknown reasons do. ``further`` are the claim's own."""
-    if allowed(line, table) > 0:
-        return Effect.CONSUME
-    reasons = line.adjustments or tuple(further)
-    known = [table.reasons.get(each.reason) for each in reasons]
-    effects = {each.units for each in known if each}
-    for strongest in (Effect.KEEP, Effect.RELEASE):
-        if strongest in effects:
-            return strongest
-    return Effect.CONSUME if effects and None not in known else None
 
 
 def settle(
@@ -118,12 +97,6 @@ def in_order(payments: Sequence[ClaimPayment], adjudicated: Collection[str]) -> 
     return tuple(order)
 
 
-def other_payer(payment: ClaimPayment, claim: Claim) -> bool:
-    """Whether a secondary payer paid a claim that went to a primary one: its authorization is another account."""
-    billed_secondary = any(each.sequence == "primary" for each in claim.other_coverages)
-    return payment.status in SECONDARY and not billed_secondary
-
-
 def _outcomes(
     payment: ClaimPayment,
     claim: Claim,
@@ -134,7 +107,7 @@ def _outcomes(
 ) -> dict[str, LineOutcome]:
     """What became of each of our lines, by its control number; a line that the payment leaves out is not there."""
     if not payment.lines:
-        judged = effect(payment, table)
+        judged = _settled(effect(payment, table))
         if judged is None:
             tasks.append(_unjudged(where))
         return {each.control_number: LineOutcome(judged or Effect.KEEP, each.units) for each in claim.lines}
@@ -142,7 +115,7 @@ def _outcomes(
     for each in joined:
         if each.line is None:
             continue
-        judged = effect(each.paid, table, payment.adjustments)
+        judged = _settled(effect(each.paid, table, payment.adjustments))
         if judged is None:
             tasks.append(_unjudged(f"{where}.lines[{each.index}]"))
         parts.setdefault(each.line.control_number, []).append(LineOutcome(judged or Effect.KEEP, units_paid(each.paid)))
@@ -151,6 +124,10 @@ def _outcomes(
         what = f"the payment leaves {len(left_out)} of the claim's lines out: what they claimed stays claimed"
         tasks.append(_task(what, "Wait for another payment, or ask the payer", where, Severity.WARN))
     return {number: _whole_line(each) for number, each in parts.items()}
+
+
+def _settled(judged: Effect | None) -> Effect | None:
+    return Effect.KEEP if judged is Effect.PEND else judged
 
 
 def _whole_line(parts: Sequence[LineOutcome]) -> LineOutcome:
@@ -162,11 +139,6 @@ def _whole_line(parts: Sequence[LineOutcome]) -> LineOutcome:
         return LineOutcome(Effect.RELEASE, 0)
     paid = [each.units for each in parts if each.effect is Effect.CONSUME]
     return LineOutcome(Effect.CONSUME, None if None in paid else sum(each or 0 for each in paid))
-
-
-def units_paid(line: PaidLine) -> int | None:
-    """SVC05; blank means 1 (005010X221A1). None where it is no whole number."""
-    return whole(line.units_paid) if line.units_paid.strip() else 1
 
 
 def _visit(each: Standing, outcomes: dict[str, LineOutcome], shared: Collection[str]) -> list[Move]:

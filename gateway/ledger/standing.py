@@ -1,9 +1,9 @@
 """What a claim holds in the units book, read from its entries. Posts nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gateway.domain.claim import Claim
+from gateway.ledger.billed import BilledClaim
 from gateway.ledger.entry import Account, Bucket, Entry
 from gateway.ledger.matching import discipline, visit_key
 
@@ -12,14 +12,16 @@ _DELTAS: Mapping[str, tuple[int, int, int]] = {  # Of committed, consumed and re
     "release": (-1, 0, 1),
     "consume": (-1, 1, 0),
     "reverse": (1, -1, 0),
+    "void": (0, 0, 1),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One visit, or one line where units are counted: what of it is committed, consumed, or was released.
+    """One visit, or one line where units are counted: what of it is committed, consumed, or was given back.
 
     ``lines`` are the claim's lines (REF*6R) that it serves; ``consumed_by`` the last entry that consumed it.
+    ``uncovered`` is what was paid after it was given back and used by others.
     """
 
     bucket: Bucket
@@ -28,56 +30,108 @@ class Standing:
     committed: int = 0
     consumed: int = 0
     released: int = 0
+    uncovered: int = 0
     consumed_by: str = ""
 
+    @property
+    def total(self) -> int:
+        """All that was ever claimed of it."""
+        return self.committed + self.consumed + self.released + self.uncovered
 
-def standing(claim: Claim, entries: Iterable[Entry], buckets: Iterable[Bucket]) -> tuple[Standing, ...]:
+
+def standing(claim: BilledClaim, entries: Iterable[Entry], buckets: Iterable[Bucket]) -> tuple[Standing, ...]:
     """What a claim holds. ``entries`` are the claim's own, and may be its authorizations' whole: a visit that an
     earlier claim of the same day took is this one's, too. Entries that come again count once."""
     known = {each.id: each for each in buckets}
-    held: dict[tuple[str, str], Standing] = {}
+    lines: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    counts: dict[tuple[str, str], _Counts] = {}
     for entry in {each.id: each for each in entries}.values():
         bucket = known.get(entry.postings[0].bucket)
-        if bucket is None or entry.kind not in (*_DELTAS, "void"):
+        if bucket is None or not (entry.kind in _DELTAS or _uncovered(entry)):
             continue
-        lines = _lines(claim, entry, bucket)
-        if lines:
-            key = (bucket.id, entry.visit_key or lines[0])
-            before = held.get(key) or Standing(bucket=bucket, visit_key=entry.visit_key, lines=lines)
-            held[key] = _after(before, entry)
-    return tuple(held.values())
+        place = (bucket.id, entry.visit_key, "" if entry.visit_key else entry.cause.line)
+        if place not in lines:
+            lines[place] = _lines(claim, entry, bucket)
+        if lines[place]:
+            key = (bucket.id, entry.visit_key or entry.cause.line)
+            held = counts.setdefault(key, _Counts(bucket, entry.visit_key, lines[place]))
+            held.add(entry)
+    return tuple([each.standing() for each in counts.values()])
 
 
-def visit_keys(claim: Claim, buckets: Sequence[Bucket]) -> frozenset[str]:
+def visit_keys(claim: BilledClaim, buckets: Sequence[Bucket]) -> frozenset[str]:
     """The visits that a claim's lines are part of, under any of these buckets."""
     return frozenset(visit_key(claim, line, bucket) for line in claim.lines for bucket in buckets)
 
 
-def _lines(claim: Claim, entry: Entry, bucket: Bucket) -> tuple[str, ...]:
-    if not entry.visit_key:
-        return tuple(each.control_number for each in claim.lines if each.control_number == entry.cause.line)
+def visit_lines(claim: BilledClaim, bucket: Bucket, visit: str) -> tuple[str, ...]:
+    """The lines of a claim (REF*6R) that are part of a visit under this bucket."""
     return tuple(
         each.control_number
         for each in claim.lines
         if (not bucket.procedures or each.procedure in bucket.procedures)
         and (not bucket.modifiers or not discipline(each) or discipline(each) in bucket.modifiers)
-        and visit_key(claim, each, bucket) == entry.visit_key
+        and visit_key(claim, each, bucket) == visit
     )
 
 
-def _after(before: Standing, entry: Entry) -> Standing:
-    if entry.kind == "void":
-        sources = (Account.COMMITTED, Account.CONSUMED)
-        taken = [sum(each.quantity for each in entry.postings if each.source is source) for source in sources]
-        return replace(before, committed=before.committed - taken[0], consumed=before.consumed - taken[1])
-    committed, consumed, released = (each * _moved(entry) for each in _DELTAS[entry.kind])
-    return replace(
-        before,
-        committed=before.committed + committed,
-        consumed=before.consumed + consumed,
-        released=max(0, before.released + released),
-        consumed_by=entry.id if entry.kind == "consume" else before.consumed_by,
-    )
+def _lines(claim: BilledClaim, entry: Entry, bucket: Bucket) -> tuple[str, ...]:
+    if entry.visit_key:
+        return visit_lines(claim, bucket, entry.visit_key)
+    return tuple(each.control_number for each in claim.lines if each.control_number == entry.cause.line)
+
+
+def _uncovered(entry: Entry) -> bool:
+    """Whether it counts a claim's quantity as uncovered, or no longer; an override at the visit names no claim."""
+    return bool(entry.cause.claim) and entry.kind == "uncovered"
+
+
+@dataclass(slots=True)
+class _Counts:
+    bucket: Bucket
+    visit_key: str
+    lines: tuple[str, ...]
+    committed: int = 0
+    consumed: int = 0
+    released: int = 0
+    uncovered: int = 0
+    consumed_by: str = ""
+
+    def add(self, entry: Entry) -> None:
+        moved = _moved(entry)
+        if entry.postings[-1].target is Account.UNAUTHORIZED:  # It was only ever beside the grant.
+            self.uncovered -= moved
+            self.released += moved
+        elif entry.kind == "uncovered":
+            self.uncovered += moved
+            self.released = max(0, self.released - moved)
+        elif entry.kind == "void":
+            self.committed -= _taken(entry, Account.COMMITTED)
+            self.consumed -= _taken(entry, Account.CONSUMED)
+            self.released += moved
+        else:
+            committed, consumed, released = _DELTAS[entry.kind]
+            self.committed += committed * moved
+            self.consumed += consumed * moved
+            self.released = max(0, self.released + released * moved)
+            if entry.kind == "consume":
+                self.consumed_by = entry.id
+
+    def standing(self) -> Standing:
+        return Standing(
+            bucket=self.bucket,
+            visit_key=self.visit_key,
+            lines=self.lines,
+            committed=self.committed,
+            consumed=self.consumed,
+            released=self.released,
+            uncovered=self.uncovered,
+            consumed_by=self.consumed_by,
+        )
+
+
+def _taken(entry: Entry, account: Account) -> int:
+    return sum(each.quantity for each in entry.postings if each.source is account)
 
 
 def _moved(entry: Entry) -> int:

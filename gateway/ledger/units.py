@@ -14,6 +14,7 @@ from gateway.ledger.entry import Account, Balance, Bucket, Cause, Entry, Posting
 
 COMMITTABLE = (Account.RENDERED, Account.RESERVED, Account.AVAILABLE)
 LATE = (*COMMITTABLE, Account.EXPIRED)
+GIVEN_BACK = (Account.AVAILABLE, Account.EXPIRED)  # Where what a claim gave back is, now or after the window's end.
 
 _WORDS = {Unit.VISIT: "visits", Unit.UNIT: "units", Unit.MINUTE: "minutes", Unit.DAY: "days"}
 
@@ -80,6 +81,13 @@ def commit(
     return _draw("commit", bucket, balance, quantity, sources, Account.COMMITTED, cause, holds_on, key, visit_key)
 
 
+def recommit(
+    bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
+) -> Entry:
+    """What a claim gave back is claimed again: the payer decided otherwise. What others have booked stays theirs."""
+    return _draw("commit", bucket, balance, quantity, GIVEN_BACK, Account.COMMITTED, cause, holds_on, key, visit_key)
+
+
 def release(
     bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
 ) -> Entry:
@@ -111,6 +119,14 @@ def reverse(
     id of the entry that had consumed it."""
     source, target = Account.CONSUMED, Account.COMMITTED
     return _move("reverse", bucket, balance, quantity, source, target, cause, holds_on, key, visit_key, reverses)
+
+
+def take_back(
+    bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
+) -> Entry:
+    """The payer took back what it had paid beside the grant: it is uncovered no longer."""
+    source, target = Account.UNCOVERED, Account.UNAUTHORIZED
+    return _move("reverse", bucket, balance, quantity, source, target, cause, holds_on, f"{key}/uncovered", visit_key)
 
 
 def void(
