@@ -87,7 +87,7 @@ def authorizations(draw: st.DrawFn) -> Json:
     if not insured:
         record["policy_holder"] = {"last_name": draw(_words), "member_id": "M1234"}
     if draw(st.booleans()):
-        record["kind"] = draw(st.sampled_from(["extension", "revision", "cancel"]))
+        record["kind"] = draw(st.sampled_from(["extension", "renewal", "revision", "cancel", "appeal"]))
         record["previous_number"] = "CERT1"
     if draw(st.booleans()):
         record["providers"] = [{"role": "ordering", "last_name": draw(_words), "npi": draw(_npis)}]
@@ -158,6 +158,7 @@ FULL_AUTHORIZATION: Json = {
     "kind": "extension",
     "previous_number": "CERT1",
     "administrative_reference": "REF1",
+    "earlier_ref": "A-EARLIER",
     "service_type": "AE",
     "level": "urgent",
     "starts_on": "2026-03-01",

@@ -5,6 +5,7 @@ from datetime import date
 
 from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, RequestedService, Unit
 from gateway.domain.claim import Claim, ServiceLine
+from gateway.domain.coverage import Coverage, VisitLimit
 from gateway.domain.parties import (
     Address,
     Dependent,
@@ -16,6 +17,7 @@ from gateway.domain.parties import (
     Sex,
     Subscriber,
 )
+from gateway.domain.plan_of_care import PlanOfCare
 from gateway.ledger.entry import Bucket
 
 MOTHER = Person(
@@ -81,6 +83,39 @@ def claim(number: int = 1, *, organisation: str = "north", clinic: str = "a", **
         subscriber=Subscriber(member_id="MBR77001234", person=MOTHER),
         diagnoses=("M25.561",),
         lines=(line,),
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]
+
+
+def coverage(number: int = 1, *, organisation: str = "north", clinic: str = "a", **changed: object) -> Coverage:
+    made = Coverage(
+        id=f"co_{organisation}{clinic}{number:016}",
+        organisation=organisation,
+        clinic=clinic,
+        client_ref=f"ACCT-31337-{number}",
+        payer=PAYER,
+        subscriber=Subscriber(member_id="MBR77001234", person=MOTHER),
+        dependent=Dependent(person=CHILD, relationship=Relationship.CHILD),
+        checked_on=date(2026, 3, 1),
+        visit_limit=VisitLimit(amount=30, used=4, combined_with=("GP", "GO")),
+        therapy_used=(("PT+SLP", 120_000),),
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]
+
+
+def plan_of_care(number: int = 1, *, organisation: str = "north", clinic: str = "a", **changed: object) -> PlanOfCare:
+    made = PlanOfCare(
+        id=f"pc_{organisation}{clinic}{number:016}",
+        organisation=organisation,
+        clinic=clinic,
+        client_ref=f"ACCT-31337-{number}",
+        payer=PAYER,
+        subscriber=Subscriber(member_id="MBR77001234", person=MOTHER),
+        discipline="GP",
+        starts_on=date(2026, 2, 1),
+        physician=Provider(name="Fotheringay", first="Ambrose"),
+        progress_reports=(date(2026, 2, 20),),
+        documents=("plan_of_care",),
     )
     return replace(made, **changed)  # type: ignore[arg-type]
 

@@ -197,7 +197,7 @@ def test_every_valid_record_is_accepted_and_says_the_same_again(record: Json) ->
     assert not {"id", "trace", "control_number"} & shown(made).keys()
 
 
-def carried(record: AuthorizationRequest | Claim) -> tuple[Any, Any, tuple[Finding, ...]]:
+def carried(record: object) -> tuple[Any, Any, tuple[Finding, ...]]:
     """What goes onto the wire for a record, what is read back from it, and what the guide finds in it."""
     message: RequestMessage | ClaimBatch
     if isinstance(record, Claim):
@@ -213,6 +213,7 @@ def carried(record: AuthorizationRequest | Claim) -> tuple[Any, Any, tuple[Findi
             claims=(record,),
         )
     else:
+        assert isinstance(record, AuthorizationRequest)
         name, head = "278_request", segment("ST", "278", "0001", "005010X217")
         message = RequestMessage(
             reference="R1", created_on=TODAY, created_at="0900", assigner="9SIMULATED", request=record
@@ -364,7 +365,7 @@ def test_a_required_value_that_is_missing_or_wrong_is_told_at_its_place(record: 
         (("referring",), {"last_name": "Quillon"}, "$.referring.npi", "missing"),
         (("accident",), {"kind": "auto", "happened_on": "2026-01-01"}, "$.accident.state", "missing"),
         (("attachments",), [{"report_type": "08", "transmission": "FX"}], "$.attachments[0].control_number", "number"),
-        (("type",), "invoice", "$.type", '"authorization" or "claim"'),
+        (("type",), "invoice", "$.type", "authorization, claim"),
     ],
 )
 def test_a_mistake_in_a_claim_is_told(parts: tuple[str | int, ...], value: Any, expected: str, words: str) -> None:
@@ -384,7 +385,7 @@ def test_a_mistake_in_a_claim_is_told(parts: tuple[str | int, ...], value: Any, 
         (("lines", 0, "starts_on"), "2026-03-01", "$.lines[0].starts_on", "outside"),
         (("lines", 0, "hours"), 0.51, "$.lines[0].hours", "as visits and as hours"),
         (("kind",), "extension", "$.previous_number", "which authorization"),
-        (("kind",), "renewal", "$.kind", "initial"),
+        (("kind",), "prolongation", "$.kind", "initial"),
         (("starts_on",), None, "$.starts_on", "missing"),
         (("diagnoses",), [], "$.diagnoses", "missing"),
         (("providers", 0, "role"), "facility", "$.providers[0].name", "facility's name"),

@@ -8,7 +8,7 @@ from threading import Barrier
 from typing import Protocol
 
 import pytest
-from store_samples import CHILD, MOTHER, claim, request
+from store_samples import CHILD, MOTHER, claim, coverage, plan_of_care, request
 
 from gateway.domain.parties import Person, Subscriber
 from gateway.store import Added, ChangedMeanwhile, NotInStore, Scope, Store
@@ -107,6 +107,38 @@ def test_the_lines_of_a_claim_are_kept_with_what_they_draw_on(store: Store) -> N
         assert [each.control_number for each in tx.claims.lines_of_visits(["vi_2", ""])] == ["L2"]
         assert tx.claims.lines_of_visits([""]) == []
         assert [each.id for each in tx.claims.list(parent="cl_0")] == [made.id]
+
+
+def test_of_a_coverage_what_was_checked_later_counts(store: Store) -> None:
+    made, later = coverage(), date(2026, 3, 9)
+    with store.transaction(SYSTEM) as tx:
+        assert tx.coverages.put(made, digest="one", document="do_1").outcome == "new"
+        assert tx.coverages.put(made, digest="one") == Added(made.id, "same", made.id)
+        again = coverage(id=f"co_{'z' * 22}", checked_on=later, ends_on=later)
+        assert tx.coverages.put(again, digest="two", document="do_2") == Added(made.id, "changed", made.id)
+        assert tx.coverages.put(made, digest="one") == Added(made.id, "conflict", made.id)
+    with store.transaction(SYSTEM) as tx:
+        held = tx.coverages.get(made.id)
+        assert (held.checked_on, held.document, held.version) == (later, "do_2", 2)
+        assert held.coverage == coverage(checked_on=later, ends_on=later)
+        tx.coverages.put(coverage(2, checked_on=date(2026, 3, 5)), digest="d")
+        found = tx.coverages.of_patient("north", "a", "mbr77001234")
+        assert [each.checked_on.day for each in found] == [9, 5]
+        assert tx.coverages.of_patient("north", "b", "MBR77001234") == []
+
+
+def test_of_a_plan_of_care_what_was_told_last_counts(store: Store) -> None:
+    made, signed = plan_of_care(), plan_of_care(signed_on=date(2026, 2, 9))
+    with store.transaction(SYSTEM) as tx:
+        assert tx.plans_of_care.put(made, digest="one").outcome == "new"
+        assert tx.plans_of_care.put(signed, digest="two") == Added(made.id, "changed", made.id)
+        tx.plans_of_care.put(plan_of_care(2, starts_on=date(2026, 3, 1)), digest="d")
+    with store.transaction(SYSTEM) as tx:
+        assert tx.plans_of_care.get(made.id).plan == signed
+        found = tx.plans_of_care.of_patient("north", "a", "MBR77001234")
+        assert [each.starts_on.month for each in found] == [3, 2]
+        with pytest.raises(NotInStore):
+            tx.plans_of_care.get(f"pc_{'z' * 22}")
 
 
 def test_an_update_changes_what_is_given_and_counts(store: Store, clock: SettableClock) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from store_samples import SECRETS, claim, request
+from store_samples import SECRETS, claim, coverage, plan_of_care, request
 
 from gateway.errors import GatewayError, StoreBehind
 from gateway.store import Keyring, Scope, Store, StoreUnavailable
@@ -106,6 +106,8 @@ def test_no_value_of_a_patient_is_in_the_database(store: Store, database_kind: s
     with store.transaction(SYSTEM) as tx:
         tx.authorizations.add(request(), partner="p", digest="ACCT-31337")
         tx.claims.add(claim(), partner="p", digest="MBR77001234")
+        tx.coverages.put(coverage(), digest="d")
+        tx.plans_of_care.put(plan_of_care(), digest="d")
         tx.identifiers.add(request().id, "account", "ACCT-31337")
         tx.identifiers.add(request().id, "member_id", "MBR77001234")
         tx.inputs.add(kind="command", name="book", holds_on=tx.now.date(), content={"patient": "Zimmerwald"})
@@ -131,6 +133,8 @@ def test_after_a_rotation_everything_is_sealed_with_the_new_key(database_url: st
     with store.transaction(SYSTEM) as tx:
         tx.authorizations.add(request(), partner="p", digest="d")
         tx.claims.add(claim(), partner="p", digest="d")
+        tx.coverages.put(coverage(), digest="d")
+        tx.plans_of_care.put(plan_of_care(), digest="d")
         tx.identifiers.add(request().id, "account", "ACCT-31337")
         tx.inputs.add(kind="command", name="book", holds_on=tx.now.date(), content={"a": 1})
     payload = store.payloads.put([b"ISA"])
@@ -138,7 +142,7 @@ def test_after_a_rotation_everything_is_sealed_with_the_new_key(database_url: st
 
     ring = old.rotate(path)
     store = Store.open(database_url, payloads=str(tmp_path / "payloads"), keys=ring)
-    assert store.rewrap() == 3 + 1 + 1 + 1 + 1 + 1  # People, authorization, claim, identifier, input, payload.
+    assert store.rewrap() == 3 + 2 + 2 + 1 + 1 + 1  # People, cases, what is told of them, identifier, input, payload.
     assert store.rewrap() == 0
     with store.engine.connect() as connection:
         for table, column in SEALED.items():
@@ -147,6 +151,8 @@ def test_after_a_rotation_everything_is_sealed_with_the_new_key(database_url: st
     with store.transaction(SYSTEM) as tx:
         assert tx.authorizations.get(request().id).request == request()
         assert tx.claims.get(claim().id).claim == claim()
+        assert tx.coverages.get(coverage().id).coverage == coverage()
+        assert tx.plans_of_care.get(plan_of_care().id).plan == plan_of_care()
         assert tx.identifiers.of(request().id)[0].value == "ACCT-31337"
         assert tx.inputs.list()[0].content == {"a": 1}
     assert store.payloads.read(payload) == b"ISA"

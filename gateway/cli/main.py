@@ -153,6 +153,15 @@ def ledger(
 
 
 @app.command()
+def replay(as_json: Json = False, config: Config = None) -> None:
+    """Do everything that was stored again, from empty and beside the books, and compare: both must be the same."""
+    from gateway.cli.replaying import show_replay
+
+    with _house(config) as house:
+        raise typer.Exit(show_replay(house, as_json=as_json))
+
+
+@app.command()
 def tasks(as_json: Json = False, config: Config = None) -> None:
     """Show what waits for a person, each with its reason and its remedy."""
     from gateway.cli.looking import show_tasks

@@ -18,9 +18,17 @@ ATTACHMENTS_MAX = 10
 
 class Kind(StrEnum):
     INITIAL = "initial"
-    EXTENSION = "extension"
-    REVISION = "revision"
+    EXTENSION = "extension"  # More dates or quantity of what is certified.
+    RENEWAL = "renewal"  # The same services for a new period.
+    REVISION = "revision"  # What was asked for or certified, restated.
     CANCEL = "cancel"
+    RECONSIDERATION = "reconsideration"  # Of what was not certified; then come the appeals.
+    APPEAL = "appeal"
+    URGENT_APPEAL = "urgent_appeal"
+
+
+RESTATING = frozenset({Kind.REVISION, Kind.RECONSIDERATION, Kind.APPEAL, Kind.URGENT_APPEAL})
+"""What a payer decides anew under the earlier request: its answer takes the earlier one's place."""
 
 
 class Unit(StrEnum):
@@ -92,7 +100,8 @@ class AuthorizationRequest:
 
     ``id`` and ``trace`` are ours, opaque and unique over all clinics; ``client_ref`` is the clinic's own number and
     never leaves the database but in answers to that clinic. ``previous_number`` is the certification that a change
-    is about (REF*BB), ``administrative_reference`` what the payer gave while it was pended (REF*NT).
+    is about (REF*BB), ``administrative_reference`` what the payer gave while it was pended (REF*NT), ``earlier_ref``
+    the clinic's own number of that earlier request; it stays with us.
     """
 
     id: str
@@ -124,6 +133,7 @@ class AuthorizationRequest:
     delay_reason: str = ""
     previous_number: str = ""
     administrative_reference: str = ""
+    earlier_ref: str = ""
     trace: str = ""
 
     def __post_init__(self) -> None:

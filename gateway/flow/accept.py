@@ -12,15 +12,24 @@ from typing import Any, Literal
 
 from gateway import logs
 from gateway.domain.authorization import AuthorizationRequest
+from gateway.domain.claim import Claim
+from gateway.domain.coverage import Coverage
+from gateway.domain.plan_of_care import PlanOfCare
 from gateway.errors import Finding, GatewayError
 from gateway.flow import intake
+from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREFIX
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import enqueue
-from gateway.store import Added, Ids, Job, StoredAuthorization, StoredClaim
+from gateway.store import Added, Ids, Job
 
 log = logs.get()
 FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 RESULT_SUFFIX = ".result.json"
+_CONFLICT_FIXES: Mapping[type, str] = {
+    AuthorizationRequest: "Submit the change under a number of its own, as a revision",
+    Claim: "Submit the change under a number of its own, as a replacement (frequency 7)",
+    Coverage: "Give the later day on which it was checked, or a number of its own",
+}
 
 
 class ResultUndelivered(GatewayError):
@@ -87,23 +96,18 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
     result: dict[str, Any] = {"document": document, "accepted": [], "repeated": [], "conflicts": [], "rejected": []}
     submit: set[tuple[str, str]] = set()
     for each in batch.accepted:
-        is_request = isinstance(each.record, AuthorizationRequest)
-        set_type: Literal["278", "837"] = "278" if is_request else "837"
-        partner = house.settings.partner_for(each.record.payer.id, set_type)
-        assert partner is not None, "intake lets no record through whose payer nobody serves"
-        repository: Any = tx.authorizations if is_request else tx.claims
-        added: Added = repository.add(each.record, partner=partner.name, digest=each.digest, document=document)
+        added, sent = _add(house, tx, each, document)
         tx.documents.link(document, each.record.organisation, each.record.clinic)
         shown = {"index": each.index, "client_ref": each.record.client_ref, "id": added.id}
-        if added.outcome == "new":
+        if added.outcome in ("new", "changed"):
             tx.identifiers.add(added.id, "client_ref", each.record.client_ref, document=document)
-            tx.events.add(added.id, "case.accepted", document=document)
-            submit.add((partner.name, set_type))
+            tx.events.add(added.id, "case.accepted" if sent else f"record.{added.outcome}", document=document)
+            submit |= {sent} if sent else set()
             result["accepted"].append(shown)
         elif added.outcome == "same":
             result["repeated"].append(shown)
         else:
-            conflict = _conflict(repository.get(added.existing), each, shown)
+            conflict = _conflict(_held(tx, added.existing), each, shown)
             if conflict["held"] or conflict["submitted"]:
                 tx.events.add(added.existing, "case.conflict", document=document)
                 result["conflicts"].append(conflict)
@@ -119,24 +123,48 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
     return result
 
 
-def _conflict(
-    held: StoredAuthorization | StoredClaim, each: intake.Accepted, shown: Mapping[str, Any]
-) -> dict[str, Any]:
+def _add(
+    house: House, tx: Transaction, each: intake.Accepted, document: str
+) -> tuple[Added, tuple[str, Literal["278", "837"]] | None]:
+    """What adding a record came to; and the partner and the set that it goes out in, None where it stays with us."""
+    record = each.record
+    if isinstance(record, Coverage):
+        return tx.coverages.put(record, digest=each.digest, document=document), None
+    if isinstance(record, PlanOfCare):
+        return tx.plans_of_care.put(record, digest=each.digest, document=document), None
+    set_type: Literal["278", "837"] = "278" if isinstance(record, AuthorizationRequest) else "837"
+    partner = house.settings.partner_for(record.payer.id, set_type)
+    assert partner is not None, "intake lets no record through whose payer nobody serves"
+    sent = (partner.name, set_type)
+    if isinstance(record, AuthorizationRequest):
+        return tx.authorizations.add(record, partner=partner.name, digest=each.digest, document=document), sent
+    return tx.claims.add(record, partner=partner.name, digest=each.digest, document=document), sent
+
+
+def _held(tx: Transaction, existing: str) -> intake.Record:
+    if existing.startswith(AUTHORIZATION_PREFIX):
+        return tx.authorizations.get(existing).request
+    if existing.startswith(CLAIM_PREFIX):
+        return tx.claims.get(existing).claim
+    assert existing.startswith(COVERAGE_PREFIX), "any other content of a plan of care takes the place of what is held"
+    return tx.coverages.get(existing).coverage
+
+
+def _conflict(record: intake.Record, each: intake.Accepted, shown: Mapping[str, Any]) -> dict[str, Any]:
     """Both contents, side by side, for the clinic that sent both: only where they differ."""
     finding = Finding(
         rule="intake.conflict",
         what="this number of yours was taken before, with other content; that one stands, this one was not taken",
-        fix="Submit the change under a number of its own (a revision, or a claim of frequency 7)",
+        fix=_CONFLICT_FIXES.get(type(record), "Submit the change under a number of its own"),
         where="$.client_ref",
     )
-    record = held.request if isinstance(held, StoredAuthorization) else held.claim
     before, now = intake.shown(record), intake.shown(each.record)
     if "authorization" not in now and before.get("authorization_ref"):
         before.pop("authorization", None)  # We stamped it; the clinic never wrote it.
     differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return {
         **shown,
-        "id": held.id,
+        "id": record.id,
         "findings": [finding.as_json()],
         "held": {key: before.get(key) for key in differing},
         "submitted": {key: now.get(key) for key in differing},

@@ -15,6 +15,7 @@ from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
 AUTHORIZATION_PREFIX = "au_"
 CLAIM_PREFIX = "cl_"
+COVERAGE_PREFIX = "co_"
 
 
 class State(StrEnum):
@@ -28,6 +29,8 @@ class State(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # By a 999.
 
     PENDED = "pended"
+    INFO_REQUESTED = "info_requested"  # Pended until the payer has what it asked for.
+    CLOSED_NO_RESPONSE = "closed_no_response"  # What the payer asked for was not sent in its time.
     CERTIFIED = "certified"
     CERTIFIED_PARTIAL = "certified_partial"
     MODIFIED = "modified"
@@ -38,6 +41,12 @@ class State(StrEnum):
     UNKNOWN = "unknown"  # A decision code that no source names: a person reads it.
     RETRY = "retry"  # AAA: the same again may do.
     CLOSED = "closed"
+    EXTENSION_REQUESTED = "extension_requested"  # Certified; more of it was asked for.
+    EXHAUSTED = "exhausted"  # Certified; all of it has been used.
+    EXPIRED = "expired"  # Certified; its window is over.
+    SUPERSEDED = "superseded"  # Certified; a later certification has taken its place.
+    RECONSIDERATION = "reconsideration"  # Not certified; the payer was asked to look again.
+    APPEAL = "appeal"
     REJECTED = "rejected"  # By TA1, 999, AAA or 277CA: it never entered review or adjudication.
 
     RECEIVED = "received"  # The payer's 277CA took the claim into adjudication.
@@ -47,10 +56,24 @@ class State(StrEnum):
     REVERSED = "reversed"
 
 
-UNDECIDED = (State.ACCEPTED, State.WRITTEN, State.SENT, State.ACKNOWLEDGED, State.PENDED)
-BILLABLE = (State.CERTIFIED, State.CERTIFIED_PARTIAL, State.MODIFIED, State.NOT_REQUIRED)
+UNDECIDED = (
+    State.ACCEPTED,
+    State.WRITTEN,
+    State.SENT,
+    State.ACKNOWLEDGED,
+    State.PENDED,
+    State.INFO_REQUESTED,
+    State.RETRY,
+    State.RECONSIDERATION,
+    State.APPEAL,
+)
+# What is certified stays so when it is used up or over: window and balance say what may be billed on it.
+IN_FORCE = (State.CERTIFIED, State.CERTIFIED_PARTIAL, State.MODIFIED, State.NOT_REQUIRED)
+BILLABLE = (*IN_FORCE, State.EXTENSION_REQUESTED, State.EXHAUSTED, State.EXPIRED, State.SUPERSEDED)
 UNANSWERED = (State.WRITTEN, State.SENT, State.ACKNOWLEDGED)
 ADJUDICATED = (State.PAID, State.PARTLY_PAID, State.DENIED, State.REVERSED)
+
+CERTIFYING = (Kind.INITIAL, Kind.EXTENSION, Kind.RENEWAL)  # Requests with a certification of their own.
 
 _RANK = {state: rank for rank, state in enumerate((State.ACCEPTED, State.WRITTEN, State.SENT, State.ACKNOWLEDGED))}
 
@@ -123,16 +146,27 @@ def close_answers(tx: Transaction, subject: str, reason: str) -> None:
 
 def changed_by(tx: Transaction, request: AuthorizationRequest) -> list[StoredAuthorization]:
     """The same clinic's authorizations of the same patient and payer that an extension, revision or cancellation names
-    by the payer's number, or while it was pended by its reference, the oldest first; changes that only echo the
+    by the payer's number, its reference, or the clinic's own number, the oldest first; changes that only echo the
     number are not among them."""
     if request.kind is Kind.INITIAL:
         return []
     numbers = (("hcr02", request.previous_number), ("nt", request.administrative_reference))
     subjects = dict.fromkeys(each for kind, value in numbers if value for each in tx.identifiers.find(kind, value))
-    found = [tx.authorizations.get(each) for each in subjects]
+    named = earlier(tx, request)
+    if named is not None:
+        subjects = dict.fromkeys([named.id, *subjects])
+    found = [tx.authorizations.get(each) for each in subjects if each.startswith(AUTHORIZATION_PREFIX)]
     own = [each for each in found if (each.organisation, each.clinic) == (request.organisation, request.clinic)]
     own = [each for each in own if of_one_patient(each.request, request)]
-    return [each for each in own if each.request.kind in (Kind.INITIAL, Kind.EXTENSION) and each.id != request.id]
+    return [each for each in own if each.request.kind in CERTIFYING and each.id != request.id]
+
+
+def earlier(tx: Transaction, request: AuthorizationRequest) -> StoredAuthorization | None:
+    """The request that the clinic names by its own number, where there is one and it is the same patient's."""
+    if not request.earlier_ref:
+        return None
+    found = tx.authorizations.by_client_ref(request.organisation, request.clinic, request.earlier_ref)
+    return found if found is not None and of_one_patient(found.request, request) else None
 
 
 def of_one_patient(request: AuthorizationRequest | Claim, other: AuthorizationRequest | Claim) -> bool:

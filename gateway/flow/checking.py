@@ -11,11 +11,11 @@ from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency
 from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by, of_one_patient
 from gateway.flow.house import House
+from gateway.flow.policies import day_of, policy_of
 from gateway.flow.returning import other_claims
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Bucket
 from gateway.rules.case import ClaimCase, RequestCase, Treated, discipline
-from gateway.rules.policy import Policy
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
 NOT_BILLED = (State.ACCEPTED, State.WAITING, State.HELD, State.REJECTED, State.DENIED)
@@ -57,7 +57,7 @@ def claim_case(
         request=authorization.request if authorization else None,
         buckets=buckets,
         balances=tx.books.balances([each.id for each in buckets]),
-        policy=policy_of(house, claim.payer.id),
+        policy=policy_of(house, claim, day_of(claim, house.today)),
         date=house.today,
         authorization=authorization.id if authorization else "",
         counted={visit for each in others for visit in each.days},
@@ -74,7 +74,7 @@ def request_case(house: House, tx: Transaction, request: AuthorizationRequest, *
     buckets = _certified(tx, [each.id for each in patient.authorizations])
     return RequestCase(
         request=request,
-        policy=policy_of(house, request.payer.id),
+        policy=policy_of(house, request, day_of(request, house.today)),
         date=house.today,
         history=tuple((each.request, each.state) for each in patient.authorizations),
         buckets=buckets,
@@ -98,11 +98,6 @@ def controlling(tx: Transaction, claim: Claim) -> StoredAuthorization | None:
     own = [each for each in own if of_one_patient(each.request, claim)]
     # A change or a cancellation echoes the number of what it was about: the one that can be billed on comes first.
     return min(own, key=lambda each: State(each.state) not in BILLABLE, default=None)
-
-
-def policy_of(house: House, payer: str) -> Policy:
-    """The payer's policy as the checks want it."""
-    return Policy.from_plain(house.settings.policy(payer).model_dump(mode="json"))
 
 
 def _certified(tx: Transaction, authorizations: Iterable[str]) -> tuple[Bucket, ...]:

@@ -4,7 +4,7 @@ Each is an input like any other: it is stored with the date that it holds for, s
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
 from gateway import logs
 from gateway.flow.cases import UNANSWERED, State, case, subjects_of
@@ -86,22 +86,26 @@ def _came(tx: Transaction, subject: str, answer: str) -> bool:
 
 def expire(house: House, job: Job) -> None:
     """Moves what is left of windows that have ended to EXPIRED; late claims for days inside still draw on it."""
-    today = house.today
-    ended = today - timedelta(days=1)
-    moved = 0
     with house.store.transaction(house.everything()) as tx:
-        for bucket in tx.books.buckets_ended_by(ended):
-            balance = tx.books.balances([bucket.id], lock=True)[bucket.id]
-            left = balance.get(Account.AVAILABLE, 0)
-            if not left:
-                continue
-            cause = Cause(authorization=bucket.authorization, actor="clock")
-            entry = units.expire(bucket, balance, left, cause=cause, holds_on=today, key=f"{today}")
-            if tx.books.post(entry):
-                moved += 1
-                tx.events.add(bucket.authorization, "authorization.expired", quantity=left, unit=str(bucket.unit))
-        if moved:
-            tx.inputs.add(kind="decision", name="expire", holds_on=today, content={"buckets": moved})
+        moved = expire_by(tx, house.today)
         tx.jobs.finish(job)
     if moved:
         log.info("windows.expired", buckets=moved)
+
+
+def expire_by(tx: Transaction, today: date) -> int:
+    """Expires what is left of every window that ended before this day; how many buckets that were."""
+    moved = 0
+    for bucket in tx.books.buckets_ended_by(today - timedelta(days=1)):
+        balance = tx.books.balances([bucket.id], lock=True)[bucket.id]
+        left = balance.get(Account.AVAILABLE, 0)
+        if not left:
+            continue
+        cause = Cause(authorization=bucket.authorization, actor="clock")
+        entry = units.expire(bucket, balance, left, cause=cause, holds_on=today, key=f"{today}")
+        if tx.books.post(entry):
+            moved += 1
+            tx.events.add(bucket.authorization, "authorization.expired", quantity=left, unit=str(bucket.unit))
+    if moved:
+        tx.inputs.add(kind="decision", name="expire", holds_on=today, content={"buckets": moved})
+    return moved

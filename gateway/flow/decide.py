@@ -22,6 +22,7 @@ from gateway.flow.cases import (
 )
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
+from gateway.flow.policies import day_of, policy_of
 from gateway.flow.submit import wake_claims
 from gateway.ledger import units
 from gateway.ledger.certifying import MEMO, Certified, certify
@@ -94,14 +95,14 @@ def _decide(
     close_expectation(tx, subject, "278")
     above = decision.rejections
     if above:
-        _take_effect(tx, document, subject, EventDecision(rejections=above), refusal(above), matched_on)
+        _take_effect(tx, document, subject, decision, EventDecision(rejections=above), refusal(above), matched_on)
         return
-    reading = house.settings.policy(stored.request.payer.id).hsd
+    reading = policy_of(house, stored.request, day_of(stored.request, house.today)).hsd_reading
     before = _granted_before(tx, stored.request)
     granted = grants(event, stored.request, hsd_reading=reading, granted_before=before)
     if stored.request.kind is Kind.CANCEL and granted.state in GRANTING:
         granted = Granted(grants=(), state=Step.UNKNOWN, tasks=(_CERTIFIED_CANCELLATION,))
-    _take_effect(tx, document, subject, event, granted, matched_on)
+    _take_effect(tx, document, subject, decision, event, granted, matched_on)
 
 
 def _names_another(decision: Decision, request: AuthorizationRequest) -> bool:
@@ -158,8 +159,19 @@ def _requests(tx: Transaction, kind: str, value: str, partner: str) -> list[str]
     return [each for each in subjects_of(tx, kind, value, partner) if each.startswith(AUTHORIZATION_PREFIX)]
 
 
+def _stamp(decision: Decision) -> str:
+    """When the payer made the answer, by its own clock: BHT04 and BHT05, which sort as text."""
+    return f"{decision.created_on:%Y%m%d}{decision.created_at}" if decision.created_on else ""
+
+
 def _take_effect(
-    tx: Transaction, document: Document, subject: str, event: EventDecision, granted: Granted, matched_on: str
+    tx: Transaction,
+    document: Document,
+    subject: str,
+    decision: Decision,
+    event: EventDecision,
+    granted: Granted,
+    matched_on: str,
 ) -> None:
     stored = tx.authorizations.get(subject, lock=True)
     review = event.review
@@ -197,7 +209,9 @@ def _take_effect(
         state=State(str(granted.state)),
         number=number or stored.number,
         administrative_reference=reference or stored.administrative_reference,
+        decision_stamp=_stamp(decision) or None,
         decided_on=None if granted.state is Step.PENDED else tx.now.date(),
+        decided_at=None if granted.state is Step.PENDED or stored.decided_at else tx.now,
     )
     if granted.state is Step.CANCELLED:
         _cancel(tx, document, stored)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.flow.cases import State, advance, subjects_of
+from gateway.flow.cases import AUTHORIZATION_PREFIX, State, advance, subjects_of
 from gateway.flow.house import Transaction
 from gateway.settings import Partner
 from gateway.store import Document
@@ -14,12 +14,16 @@ EXPECTED = {"278": ("ta1", "999", "278"), "837": ("ta1", "999", "277ca", "835")}
 def sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
     """It is there: numbers and cases move on, and what the far side will say of it is awaited from now on."""
     isa13 = document.about["isa13"]
+    content = {"attempts": attempts}
+    tx.inputs.add(kind="decision", name="delivered", holds_on=tx.now.date(), document=document.id, content=content)
     tx.documents.set_state(document.id, "sent")
     tx.documents.set_about(document.id, uncertain=False)
     tx.tasks.close(unreachable_key(partner.name), "a document got there")
     number(tx, partner, document, "sent")  # An answer that was quicker is not overwritten.
     for subject in subjects_of(tx, "isa13", isa13, partner.name):
         advance(tx, subject, State.SENT)
+        if subject.startswith(AUTHORIZATION_PREFIX) and tx.authorizations.get(subject).sent_at is None:
+            tx.authorizations.update(subject, sent_at=tx.now)
         tx.events.add(subject, "case.sent", document=document.id, isa13=isa13, attempts=attempts)
     for answer in EXPECTED.get(document.kind, ()):
         within_s = partner.expectations.within_s(answer)  # type: ignore[arg-type]  # The keys of EXPECTED are its literals.

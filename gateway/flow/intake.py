@@ -15,16 +15,16 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from gateway.errors import Finding
-from gateway.flow.intake_build import NewId, Record, build, content_digest, shown
+from gateway.flow.intake_build import NewId, content_digest, shown
 from gateway.flow.intake_checks import Problem, configuration_problems, record_problems
 from gateway.flow.intake_csv import read_rows
-from gateway.flow.intake_records import MODELS
+from gateway.flow.intake_kinds import KINDS, Record
 from gateway.flow.intake_source import Source
 from gateway.flow.intake_words import JsonPath, finding, shown_path, unknown_key, words
 from gateway.settings import Settings
 from gateway.settings.words import known_keys
 
-__all__ = ["Accepted", "Batch", "Form", "RejectedRecord", "content_digest", "read_batch", "shown"]
+__all__ = ["Accepted", "Batch", "Form", "Record", "RejectedRecord", "content_digest", "read_batch", "shown"]
 
 Form = Literal["json", "jsonl", "csv"]
 SCHEMA = "intake.v1"
@@ -62,7 +62,7 @@ class Batch:
 def read_batch(data: bytes, form: str, settings: Settings, new_id: NewId, today: date) -> Batch:
     """Reads a submitted file; never raises because of what is in it.
 
-    ``form`` is json, jsonl or csv. ``new_id`` makes an opaque id for a prefix (au, cl). ``today`` is the day by
+    ``form`` is json, jsonl or csv. ``new_id`` makes an opaque id for a prefix (au, cl, co, pc). ``today`` is the day by
     which dates are judged.
     """
     readers: dict[str, Callable[[bytes], tuple[list[Source], list[Finding]]]] = {
@@ -92,20 +92,21 @@ def _record(index: int, source: Source, settings: Settings, new_id: NewId, today
     if isinstance(raw, dict):
         problems = [*_repeated(raw)]
         kind = raw.get("type")
-        if isinstance(kind, str) and kind in MODELS:
-            model = MODELS[kind]
-            problems += [*record_problems(kind, raw, today), *configuration_problems(kind, raw, settings)]
+        if isinstance(kind, str) and kind in KINDS:
+            known = KINDS[kind]
+            problems += record_problems(raw, today, known.problems)
+            problems += configuration_problems(raw, settings, *known.transactions)
             try:
-                record = model.model_validate(raw)
+                record = known.model.model_validate(raw)
             except ValidationError as error:
-                problems += _value_problems(error, model)
+                problems += _value_problems(error, known.model)
             else:
                 if not found and not problems:
-                    built = build(record, settings, new_id)
+                    built = known.build(record, settings, new_id)
                     return Accepted(index=index, record=built, digest=content_digest(record))
         else:
             what = "the type of the record is missing" if kind is None else "there is no such type of record"
-            problems.append((("type",), what, 'Write "authorization" or "claim"'))
+            problems.append((("type",), what, f"Write one of {', '.join(KINDS)}"))
         found += _told(problems, source)
     elif not found:
         found.append(

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from gateway.domain import parties
 from gateway.domain.authorization import (
@@ -27,31 +27,19 @@ from gateway.flow import intake_records as submitted
 from gateway.settings import Clinic, Organisation, Settings
 
 NewId = Callable[[str], str]
-Record = AuthorizationRequest | Claim
 
 _FREQUENCIES = {"original": Frequency.ORIGINAL, "replacement": Frequency.REPLACEMENT, "void": Frequency.VOID}
 _RELATIONSHIPS = {"self": "18", "spouse": "01", "child": "19", "other": "G8"}  # SBR02 of 2320
 _OURS = {"id", "trace", "control_number", "requester", "billing"}  # Made here, or taken from the settings.
 
 
-def build(record: submitted.Authorization | submitted.Claim, settings: Settings, new_id: NewId) -> Record:
-    """The domain's record. The submitted one has passed every check, so its clinic and its payer are known."""
-    organisation = settings.organisation(record.organisation)
-    clinic = settings.clinic(record.organisation, record.clinic)
-    assert organisation is not None, "intake_checks has looked it up"
-    assert clinic is not None, "intake_checks has looked it up"
-    if isinstance(record, submitted.Authorization):
-        return _authorization(record, settings, organisation, clinic, new_id)
-    return _claim(record, settings, organisation, clinic, new_id)
-
-
-def content_digest(record: submitted.Authorization | submitted.Claim) -> str:
+def content_digest(record: submitted.Part) -> str:
     """Names what the clinic submitted: the same content again has the same digest, however it is spelt."""
     plain = record.model_dump(mode="json", exclude_defaults=True)
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def shown(record: Record) -> dict[str, Any]:
+def shown(record: object) -> dict[str, Any]:
     """What the clinic submitted, as plain values, without what we added: for the clinic's own eyes."""
     plain: dict[str, Any] = to_plain(record)
     content = {key: value for key, value in plain.items() if key not in _OURS}
@@ -68,18 +56,18 @@ def opaque(prefix: str, id: str, length: int) -> str:
     return (prefix + digest)[:length]
 
 
-def _authorization(
-    record: submitted.Authorization, settings: Settings, organisation: Organisation, clinic: Clinic, new_id: NewId
-) -> AuthorizationRequest:
+def authorization(record: submitted.Authorization, settings: Settings, new_id: NewId) -> AuthorizationRequest:
+    """The submitted record has passed every check, here and below, so its clinic and its payer are known."""
     id = new_id("au")
-    subscriber, dependent = _insured(record)
+    organisation, clinic = _owner(record, settings)
+    subscriber, dependent = insured(record.patient, record.policy_holder)
     return AuthorizationRequest(
         id=id,
         organisation=record.organisation,
         clinic=record.clinic,
         client_ref=record.client_ref,
         kind=Kind(record.kind),
-        payer=_payer(record.payer, "278", settings),
+        payer=payer(record.payer, settings, "278"),
         requester=_clinic_provider(organisation, clinic),
         subscriber=subscriber,
         dependent=dependent,
@@ -94,7 +82,7 @@ def _authorization(
         onset_on=record.onset_on,
         accident=_accident(record.accident),
         providers=tuple(
-            parties.EventProvider(role=parties.Role(each.role), provider=_provider(each)) for each in record.providers
+            parties.EventProvider(role=parties.Role(each.role), provider=provider(each)) for each in record.providers
         ),
         contact=_contact(record.contact) if record.contact else _clinic_contact(organisation, clinic),
         other_coverages=_coverages(record),
@@ -104,15 +92,16 @@ def _authorization(
         delay_reason=record.delay_reason or "",
         previous_number=record.previous_number or "",
         administrative_reference=record.administrative_reference or "",
+        earlier_ref=record.earlier_ref or "",
         trace=opaque("A", id, 20),
     )
 
 
-def _claim(
-    record: submitted.Claim, settings: Settings, organisation: Organisation, clinic: Clinic, new_id: NewId
-) -> Claim:
+def claim(record: submitted.Claim, settings: Settings, new_id: NewId) -> Claim:
+    """A claim with control numbers of ours, its charge the sum of its lines'."""
     id = new_id("cl")
-    subscriber, dependent = _insured(record)
+    organisation, clinic = _owner(record, settings)
+    subscriber, dependent = insured(record.patient, record.policy_holder)
     control_number = opaque("C", id, 18)
     return Claim(
         id=id,
@@ -121,15 +110,15 @@ def _claim(
         client_ref=record.client_ref,
         control_number=control_number,
         charge=sum(line.charge for line in record.lines),
-        payer=_payer(record.payer, "837", settings),
+        payer=payer(record.payer, settings, "837"),
         billing=_clinic_provider(organisation, clinic),
         subscriber=subscriber,
         diagnoses=record.diagnoses,
         lines=tuple(_billed(f"{control_number}L{n:02}", line) for n, line in enumerate(record.lines, start=1)),
         dependent=dependent,
-        rendering=_provider(record.rendering) if record.rendering else None,
-        referring=_provider(record.referring) if record.referring else None,
-        facility=_provider(record.facility) if record.facility else None,
+        rendering=provider(record.rendering) if record.rendering else None,
+        referring=provider(record.referring) if record.referring else None,
+        facility=provider(record.facility) if record.facility else None,
         place_of_service=record.place_of_service,
         frequency=_FREQUENCIES[record.frequency],
         payer_claim_number=record.payer_claim_number or "",
@@ -149,11 +138,20 @@ def _claim(
     )
 
 
-def _payer(payer_id: str, transaction: str, settings: Settings) -> parties.Payer:
-    partner = settings.partner_for(payer_id, "278" if transaction == "278" else "837")
-    payer = partner.payer(payer_id) if partner else None
-    assert payer is not None, "intake_checks has looked it up"
-    return parties.Payer(id=payer.id, name=payer.name)
+def payer(payer_id: str, settings: Settings, *transactions: Literal["278", "837"]) -> parties.Payer:
+    """The payer as the partner calls it that serves it for one of these transactions, the first before the others."""
+    partners = (settings.partner_for(payer_id, each) for each in transactions)
+    found = next((partner.payer(payer_id) for partner in partners if partner), None)
+    assert found is not None, "intake_checks has looked it up"
+    return parties.Payer(id=found.id, name=found.name)
+
+
+def _owner(record: submitted.Owned, settings: Settings) -> tuple[Organisation, Clinic]:
+    organisation = settings.organisation(record.organisation)
+    clinic = settings.clinic(record.organisation, record.clinic)
+    assert organisation is not None, "intake_checks has looked it up"
+    assert clinic is not None, "intake_checks has looked it up"
+    return organisation, clinic
 
 
 def _clinic_contact(organisation: Organisation, clinic: Clinic) -> parties.Contact:
@@ -177,8 +175,10 @@ def _clinic_provider(organisation: Organisation, clinic: Clinic) -> parties.Prov
     )
 
 
-def _insured(record: submitted.Authorization | submitted.Claim) -> tuple[parties.Subscriber, parties.Dependent | None]:
-    patient, holder = record.patient, record.policy_holder
+def insured(
+    patient: submitted.Patient, holder: submitted.PolicyHolder | None
+) -> tuple[parties.Subscriber, parties.Dependent | None]:
+    """Whose policy it is, and the patient where that is somebody else."""
     if holder is None:
         assert patient.member_id, "intake_checks wants it where no policy holder is named"
         return _subscriber(patient, patient.member_id, patient.group_number), None
@@ -215,17 +215,18 @@ def _contact(contact: submitted.Contact) -> parties.Contact:
     return parties.Contact(name=contact.name, phone=contact.phone or "", fax=contact.fax or "", email=contact.email)
 
 
-def _provider(provider: submitted.Provider) -> parties.Provider:
+def provider(given: submitted.Provider) -> parties.Provider:
+    """A person, or an organisation where it has a name of its own."""
     return parties.Provider(
-        name=provider.name or provider.last_name,
-        npi=provider.npi or "",
-        first=provider.first_name,
-        middle=provider.middle_name,
-        suffix=provider.suffix,
-        organisation=bool(provider.name),
-        taxonomy=provider.taxonomy or "",
-        address=_address(provider.address),
-        contact=parties.Contact(phone=provider.phone) if provider.phone else None,
+        name=given.name or given.last_name,
+        npi=given.npi or "",
+        first=given.first_name,
+        middle=given.middle_name,
+        suffix=given.suffix,
+        organisation=bool(given.name),
+        taxonomy=given.taxonomy or "",
+        address=_address(given.address),
+        contact=parties.Contact(phone=given.phone) if given.phone else None,
     )
 
 

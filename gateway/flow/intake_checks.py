@@ -4,9 +4,9 @@ Looks at the record as submitted, so that these mistakes are told beside those o
 valid by itself is passed over here. Each problem is a path, what is wrong, and how to mend it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from gateway.flow.intake_values import cents_of, day_of, quietly
 from gateway.flow.intake_words import JsonPath
@@ -15,15 +15,15 @@ from gateway.settings import Settings
 Problem = tuple[JsonPath, str, str]
 Raw = Mapping[str, Any]
 
+_EARLIER = ("previous_number", "administrative_reference", "earlier_ref")
 _MEASURES = ("visits", "units", "hours", "days")
 _NOT_SENT = {"type", "organisation", "clinic", "client_ref", "authorization_ref"}
 _REWRITTEN = {"born", "charge", "patient_paid", "hours", "postal_code", "phone", "fax", "diagnoses"}
 _YEARS_MAX = 130
-_TRANSACTIONS = {"authorization": "278", "claim": "837"}
 
 
-def record_problems(kind: str, raw: Raw, today: date) -> Iterator[Problem]:
-    """What does not agree within a record of this type (authorization or claim)."""
+def record_problems(raw: Raw, today: date, own: Callable[[Raw, date], Iterator[Problem]]) -> Iterator[Problem]:
+    """What does not agree within a record; ``own`` looks at what only its type has."""
     yield from _patient(raw, today)
     yield from _accident(raw)
     yield from _attachments(raw)
@@ -31,11 +31,14 @@ def record_problems(kind: str, raw: Raw, today: date) -> Iterator[Problem]:
     for position, code in enumerate(codes):
         if code in codes[:position]:
             yield ("diagnoses", position), "this diagnosis is there twice", "Name each once"
-    yield from (_authorization(raw) if kind == "authorization" else _claim(raw, today))
+    yield from own(raw, today)
 
 
-def configuration_problems(kind: str, raw: Raw, settings: Settings) -> Iterator[Problem]:
-    """What does not agree with the configuration: an unknown clinic, a payer that nobody serves, a delimiter."""
+def configuration_problems(raw: Raw, settings: Settings, *transactions: Literal["278", "837"]) -> Iterator[Problem]:
+    """What does not agree with the configuration: an unknown clinic, a payer that nobody serves, a delimiter.
+
+    ``transactions`` is the one that the record goes out as; those for which its payer may be served, where it stays
+    with us."""
     organisation, clinic, payer = (raw.get(key) for key in ("organisation", "clinic", "payer"))
     known = settings.organisation(organisation) if isinstance(organisation, str) else None
     if isinstance(organisation, str) and known is None:
@@ -44,16 +47,19 @@ def configuration_problems(kind: str, raw: Raw, settings: Settings) -> Iterator[
         yield ("clinic",), "the organisation has no such clinic", _known(each.id for each in known.clinics)
     if not isinstance(payer, str):
         return
-    transaction = _TRANSACTIONS[kind]
-    partner = settings.partner_for(payer.strip(), "278" if transaction == "278" else "837")
+    partners = [settings.partner_for(payer.strip(), each) for each in transactions]
+    partner = next((each for each in partners if each is not None), None)
     if partner is None:
         served = {
             each.id
             for partner in settings.partners.values()
             for each in partner.payers
-            if partner.enabled and transaction in each.transactions
+            if partner.enabled and set(transactions) & set(each.transactions)
         }
-        yield ("payer",), f"no trading partner serves this payer for the {transaction}", _known(sorted(served))
+        named = " or ".join(transactions)
+        yield ("payer",), f"no trading partner serves this payer for the {named}", _known(sorted(served))
+        return
+    if len(transactions) > 1:
         return
     marks = partner.envelope.delimiters
     reserved = {marks.element, marks.component, marks.repetition, marks.terminator}
@@ -104,33 +110,36 @@ def _attachments(raw: Raw) -> Iterator[Problem]:
             yield ("attachments", position, "control_number"), "nobody could tell this document's request by it", fix
 
 
-def _authorization(raw: Raw) -> Iterator[Problem]:
+def authorization_problems(raw: Raw, today: date) -> Iterator[Problem]:
+    """Of an authorization request."""
     kind = raw.get("kind", "initial")
     contact = raw.get("contact")
     if isinstance(contact, Mapping) and not any(contact.get(key) for key in ("phone", "fax", "email")):
         yield ("contact",), "nobody could be reached by this", "Add a phone, a fax or an email address"
     lines = [each if isinstance(each, Mapping) else {} for each in _list(raw, "lines")]
     yield from _measures((), raw)
-    yield from _window((), raw)
+    yield from window_problems((), raw)
     for position, line in enumerate(lines):
         yield from _measures(("lines", position), line)
-        yield from _window(("lines", position), line)
+        yield from window_problems(("lines", position), line)
         yield from _inside(("lines", position), line, raw)
     for position, provider in enumerate(_list(raw, "providers")):
         if isinstance(provider, Mapping):
             organisation = provider.get("role") == "facility"
-            yield from _provider(("providers", position), provider, organisation=organisation, npi=False)
-    if kind in ("extension", "revision", "cancel") and not (
-        raw.get("previous_number") or raw.get("administrative_reference")
-    ):
-        fix = "Add the number of the authorization that this is about, or the payer's reference while it is pended"
+            yield from provider_problems(("providers", position), provider, organisation=organisation, npi=False)
+    if kind != "initial" and not any(raw.get(key) for key in _EARLIER):
+        fix = "Add the number of the authorization that this is about, the payer's reference, or your own number of it"
         yield ("previous_number",), "nobody could tell which authorization this is about", fix
-    if kind in ("initial", "extension", "revision"):
+    if kind != "cancel":
         if raw.get("starts_on") is None:
             yield ("starts_on",), "the first day is missing", "Add it as YYYY-MM-DD"
         if not raw.get("diagnoses"):
             yield ("diagnoses",), "the diagnosis is missing", "Add at least one, the principal one first"
-    if kind in ("initial", "extension") and not lines and not any(raw.get(key) is not None for key in _MEASURES):
+    if (
+        kind in ("initial", "extension", "renewal")
+        and not lines
+        and not any(raw.get(key) is not None for key in _MEASURES)
+    ):
         yield ("visits",), "nothing is asked for", "Say how many visits, units, hours or days, or add lines"
 
 
@@ -140,7 +149,8 @@ def _measures(path: JsonPath, raw: Raw) -> Iterator[Problem]:
         yield (*path, key), f"the quantity is given as {given[0]} and as {key}", "Keep one of them"
 
 
-def _window(path: JsonPath, raw: Raw) -> Iterator[Problem]:
+def window_problems(path: JsonPath, raw: Raw) -> Iterator[Problem]:
+    """Of a first and a last day."""
     starts, ends = (quietly(day_of, raw.get(key)) for key in ("starts_on", "ends_on"))
     if starts and ends and ends < starts:
         yield (*path, "ends_on"), "the last day is before the first", "Exchange or correct them"
@@ -156,7 +166,8 @@ def _inside(path: JsonPath, line: Raw, raw: Raw) -> Iterator[Problem]:
             yield (*path, key), "this day is outside of the request's window", "Correct it, or widen the window"
 
 
-def _provider(path: JsonPath, raw: Raw, *, organisation: bool, npi: bool) -> Iterator[Problem]:
+def provider_problems(path: JsonPath, raw: Raw, *, organisation: bool, npi: bool) -> Iterator[Problem]:
+    """Of a provider: ``organisation`` and ``npi`` say what it must have."""
     if raw.get("name") and raw.get("last_name"):
         yield (*path, "name"), "this names an organisation and a person", "Keep name or last_name"
     elif organisation and not raw.get("name"):
@@ -171,7 +182,8 @@ def _provider(path: JsonPath, raw: Raw, *, organisation: bool, npi: bool) -> Ite
         yield (*path, "npi"), "the NPI is missing", "Add its ten digits"
 
 
-def _claim(raw: Raw, today: date) -> Iterator[Problem]:
+def claim_problems(raw: Raw, today: date) -> Iterator[Problem]:
+    """Of a claim."""
     lines = [each if isinstance(each, Mapping) else {} for each in _list(raw, "lines")]
     born = quietly(day_of, _object(raw, "patient").get("born"))
     for position, line in enumerate(lines):
@@ -196,7 +208,7 @@ def _claim(raw: Raw, today: date) -> Iterator[Problem]:
     for key in ("rendering", "referring", "facility"):
         provider = raw.get(key)
         if isinstance(provider, Mapping):
-            yield from _provider((key,), provider, organisation=key == "facility", npi=key != "facility")
+            yield from provider_problems((key,), provider, organisation=key == "facility", npi=key != "facility")
             if key == "facility" and provider.get("address") is None:
                 yield ("facility", "address"), "the facility's address is missing", "Add it"
 

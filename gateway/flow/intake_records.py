@@ -1,6 +1,7 @@
 """The schema of what a clinic submits, version 1: authorization requests and claims, in the words of a clinic's desk.
 
-What must agree between values is in ``intake_checks``. Nothing here knows the configuration.
+What it tells beside them is in ``intake_told``, every type of record in ``intake_kinds``. What must agree between
+values is in ``intake_checks``. Nothing here knows the configuration.
 """
 
 from typing import Annotated, Any, Literal
@@ -163,14 +164,24 @@ class RequestedLine(Quantities):
     ends_on: Day | None = None
 
 
-class Record(Part):
-    """What authorization requests and claims have in common. ``client_ref`` is the clinic's own number of it."""
+class Owned(Part):
+    """What every record has. ``client_ref`` is the clinic's own number of it."""
 
     organisation: Annotated[str, text(40, 1)]
     clinic: Annotated[str, text(40, 1)]
     client_ref: Annotated[str, text(50, 1)]
+
+
+class Insured(Owned):
+    """What is about somebody's policy with a payer."""
+
     payer: Id80
     policy_holder: PolicyHolder | None = None
+
+
+class Record(Insured):
+    """What authorization requests and claims have in common."""
+
     diagnoses: Annotated[tuple[Diagnosis, ...], Field(max_length=DIAGNOSES_MAX)] = ()
     place_of_service: Place = "11"
     onset_on: Day | None = None
@@ -183,7 +194,9 @@ class Authorization(Quantities, Record):
     """An authorization request. The quantity and the window hold for the whole event, those of a line for that line."""
 
     type: Literal["authorization"]
-    kind: Literal["initial", "extension", "revision", "cancel"] = "initial"
+    kind: Literal[
+        "initial", "extension", "renewal", "revision", "cancel", "reconsideration", "appeal", "urgent_appeal"
+    ] = "initial"
     patient: Patient
     service_type: ServiceType | None = None
     level: Literal["urgent", "elective", "emergency"] | None = None
@@ -197,6 +210,7 @@ class Authorization(Quantities, Record):
     delay_reason: DelayReason | None = None
     previous_number: Reference | None = None
     administrative_reference: Reference | None = None
+    earlier_ref: Reference | None = None
 
 
 class Minutes(Part):
@@ -241,6 +255,3 @@ class Claim(Record):
     benefits_assigned: Flag = True
     release: Literal["I", "Y"] = "Y"
     signature_on_file: Flag = True
-
-
-MODELS: dict[str, type[Authorization] | type[Claim]] = {"authorization": Authorization, "claim": Claim}

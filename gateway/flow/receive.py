@@ -84,7 +84,7 @@ def receive(house: House, job: Job) -> None:
     while True:  # Ends: each turn finds one more that has no effect.
         try:
             with house.store.transaction(house.everything()) as tx:
-                _take_effect(house, tx, document, read, blocked)
+                take_effect(house, tx, document, read, blocked)
                 acknowledging.queue(house, tx, document, partner, due, at)
                 tx.jobs.finish(job)
             break
@@ -114,9 +114,23 @@ class _NoEffect(Exception):
         self.finding = finding
 
 
-def _take_effect(
+def again(house: House, tx: Transaction, document: Document, content: Mapping[str, Any]) -> None:
+    """What a ``receive`` input says that was done: the same records of the document take effect, and no other."""
+    blocked = {int(index): Finding(rule=rule, what="it waited", fix="") for index, rule in content["blocked"].items()}
+    take_effect(house, tx, document, list(read_document(house, document)), blocked)
+
+
+def take_effect(
     house: House, tx: Transaction, document: Document, read: Sequence[Received], blocked: Mapping[int, Finding]
 ) -> None:
+    """Lets every record of a document take effect but the ``blocked``, which wait with their findings."""
+    tx.inputs.add(
+        kind="decision",
+        name="receive",
+        holds_on=tx.now.date(),
+        document=document.id,
+        content={"blocked": {str(index): each.rule for index, each in blocked.items()}},
+    )
     for index, each in enumerate(read):
         if index in blocked:
             _wait(tx, document, each.place, blocked[index])

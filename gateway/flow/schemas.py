@@ -3,15 +3,15 @@
 from typing import Any
 
 from gateway.errors import GatewayError
-from gateway.flow.intake_records import Authorization, Claim
+from gateway.flow.intake_kinds import KINDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_MODELS: dict[str, type[Authorization] | type[Claim]] = {"authorization.v1": Authorization, "claim.v1": Claim}
+_MODELS = {f"{name}.v1": kind.model for name, kind in KINDS.items()}
 NAMES = (*_MODELS, "intake.v1")
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The schema with this name: ``authorization.v1``, ``claim.v1``, or ``intake.v1`` for a whole file.
+    """The schema with this name: ``claim.v1`` and so on for a type of record, or ``intake.v1`` for a whole file.
 
     Raises GatewayError where there is none. It states one form of each value, of which intake takes a few spellings
     more; a record that it accepts can still have mistakes that only show when values are seen together.

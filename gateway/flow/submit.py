@@ -5,7 +5,7 @@ job that sends it commit together, or not at all. One set carries one record, be
 sets and nobody's claim may be held up by another's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -114,6 +114,18 @@ def submit(house: House, job: Job) -> None:
     log.info("submit.done", partner=partner.name, document=document or "", written=written, read=len(stored))
 
 
+def again(house: House, tx: StoreTransaction, content: Mapping[str, Any]) -> None:
+    """What a ``submit`` input says that was done: the same records, in the same order, under the same numbers."""
+    desk, partner = DESKS[content["set_type"]], house.partner(content["partner"])
+    at = datetime.fromisoformat(content["at"])
+    stored = [case(tx, each) for each in content["subjects"]]
+    plans = [_plan(house, tx, desk, each) for each in stored]
+    prepared = [_prepare(house, desk, partner, each, plan, at) for each, plan in zip(stored, plans, strict=True)]
+    for kind, number in content["numbers"].items():
+        tx.control_numbers.move_on(partner.name, kind, number - 1)
+    _write(house, tx, desk, partner, prepared, at)
+
+
 def _of_one_file(
     partner: Partner, waiting: Sequence[StoredAuthorization | StoredClaim]
 ) -> Sequence[StoredAuthorization | StoredClaim]:
@@ -164,6 +176,7 @@ def _write(
 ) -> tuple[str | None, bool]:
     """The document's id, or None where nothing was ready; and whether any record must be looked at once more."""
     ready: list[Prepared] = []
+    done: list[str] = []
     changed = False
     for each in prepared:
         current = case(tx, each.stored.id, lock=True)
@@ -171,17 +184,22 @@ def _write(
             continue
         if current.version != each.stored.version or not _holds(house, tx, desk, each, ready):
             changed = True
-        elif each.state is State.HELD:
+            continue
+        done.append(each.stored.id)
+        if each.state is State.HELD:
             hold(tx, each.stored.id, each.findings)
             wake_claims(tx, each.stored.id, "held")
         elif each.state is State.WAITING:
             desk.wait(tx, each.stored, each.plan)
         else:
             ready.append(each)
+    numbers = {kind: tx.control_numbers.reserve(partner.name, kind) for kind in ("isa13", "gs06")} if ready else {}
+    if done:
+        said = {"set_type": desk.transaction.set_type, "subjects": done, "numbers": numbers, "at": at.isoformat()}
+        tx.inputs.add(kind="decision", name="submit", holds_on=tx.now.date(), content={"partner": partner.name, **said})
     if not ready:
         return None, changed
-    isa13 = tx.control_numbers.reserve(partner.name, "isa13")
-    gs06 = tx.control_numbers.reserve(partner.name, "gs06")
+    isa13, gs06 = numbers["isa13"], numbers["gs06"]
     sets = [each.built for each in ready if each.built is not None]
     content = assemble(desk.transaction, sets, partner, isa13=isa13, gs06=gs06, at=at)
     kind = desk.transaction.set_type

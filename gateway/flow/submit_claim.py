@@ -11,8 +11,9 @@ from gateway import rules
 from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
 from gateway.errors import Finding, Severity
 from gateway.flow.cases import BILLABLE, UNDECIDED, State, of_one_patient
-from gateway.flow.checking import claim_case, controlling, patient_of, policy_of
+from gateway.flow.checking import claim_case, controlling, patient_of
 from gateway.flow.house import House
+from gateway.flow.policies import day_of, policy_of
 from gateway.flow.returning import other_claims
 from gateway.flow.wire import CLAIM
 from gateway.ledger import cents
@@ -107,7 +108,7 @@ class ClaimDesk:
         days = {line.served_on for line in plan.claim.lines}
         if any(line.served_on in days for each in beside for line in each.claim.lines):
             return False  # They may share a visit, or bill a service twice: looked at again once the first is written.
-        policy = policy_of(house, plan.claim.payer.id)
+        policy = policy_of(house, plan.claim, day_of(plan.claim, house.today))
         drawn = [each.drawn for each in beside if each.drawn]
         return _draw(tx, plan.claim, plan.authorization, policy, lock=True, beside=drawn) == plan.drawn
 

@@ -11,6 +11,7 @@ class State(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     PENDED = "pended"
     INFO_REQUESTED = "info_requested"
+    CLOSED_NO_RESPONSE = "closed_no_response"  # What was asked for was not sent in time; the payer may still decide.
     CERTIFIED = "certified"
     CERTIFIED_PARTIAL = "certified_partial"
     MODIFIED = "modified"
@@ -32,7 +33,16 @@ class State(StrEnum):
 
 _S = State
 GRANTING = frozenset({_S.CERTIFIED, _S.CERTIFIED_PARTIAL, _S.MODIFIED, _S.NOT_REQUIRED})
-DECISIONS = GRANTING | {_S.PENDED, _S.NOT_CERTIFIED, _S.CONTACT_PAYER, _S.REJECTED, _S.RETRY, _S.UNKNOWN, _S.CANCELLED}
+DECISIONS = GRANTING | {
+    _S.PENDED,
+    _S.INFO_REQUESTED,
+    _S.NOT_CERTIFIED,
+    _S.CONTACT_PAYER,
+    _S.REJECTED,
+    _S.RETRY,
+    _S.UNKNOWN,
+    _S.CANCELLED,
+}
 _UNDECIDED = DECISIONS | {_S.CLOSED}
 _AFTER_GRANT = DECISIONS | {_S.EXHAUSTED, _S.EXPIRED, _S.SUPERSEDED, _S.EXTENSION_REQUESTED, _S.CLOSED}
 
@@ -42,8 +52,9 @@ _NEXT: Mapping[State, frozenset[State]] = {
     # A response may overtake the acknowledgment of its request, and a 999 may refuse it.
     _S.SENT: _UNDECIDED | {_S.ACKNOWLEDGED},
     _S.ACKNOWLEDGED: _UNDECIDED,
-    _S.PENDED: _UNDECIDED | {_S.INFO_REQUESTED},
-    _S.INFO_REQUESTED: _UNDECIDED,
+    _S.PENDED: _UNDECIDED,
+    _S.INFO_REQUESTED: _UNDECIDED | {_S.CLOSED_NO_RESPONSE},
+    _S.CLOSED_NO_RESPONSE: _UNDECIDED,
     _S.UNKNOWN: _UNDECIDED,
     _S.CONTACT_PAYER: _UNDECIDED,
     _S.REJECTED: _UNDECIDED | {_S.VALIDATED, _S.SENT},
@@ -72,6 +83,7 @@ _MOST_ACTIONABLE = (
     _S.CONTACT_PAYER,
     _S.REJECTED,
     _S.RETRY,
+    _S.INFO_REQUESTED,
     _S.PENDED,
     _S.NOT_CERTIFIED,
     _S.CLOSED,

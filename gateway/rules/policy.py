@@ -16,8 +16,13 @@ from gateway.errors import Finding, SettingsInvalid, Severity
 READINGS = ("", "total", "per_period")
 PLACEMENTS = ("", "claim", "line")
 
-_FILE_NAMES = {"unit": "unit_type", "requires_authorization": "auth_required", "hsd": "hsd_reading"}
-_OTHERS = frozenset({"payer", "name", "service_type", "source", "verified_on"})  # Of the file, for others than rules.
+_FILE_NAMES = {
+    "unit": "unit_type",
+    "requires_authorization": "auth_required",
+    "hsd": "hsd_reading",
+    "service_type": "um03",
+}
+_OTHERS = frozenset({"payer", "name", "source", "verified_on"})  # Of the file, for others than rules.
 
 
 class UnitRule(StrEnum):
@@ -202,6 +207,7 @@ _READERS: Mapping[str, Any] = {
     "auth_required": _flag,
     "exempt_procedures": _texts,
     "late_claim_grace": _days,
+    "um03": str,
     "row": str,
 }
 _FIXES = {
@@ -213,6 +219,7 @@ _FIXES = {
     "auth_required": "Write true or false, or leave it out where it is not known",
     "exempt_procedures": 'Write a list of texts, such as ["97161"]',
     "late_claim_grace": "Write a number of days, or leave it out where it is not known",
+    "um03": 'Write the code of the service type, such as "PT"',
     "row": "Write a text",
 }
 

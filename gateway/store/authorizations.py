@@ -17,7 +17,12 @@ from gateway.store.session import Row, Scoped, Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAuthorization:
-    """``number`` is the certification number (HCR02), the window what was certified; ``version`` grows."""
+    """``number`` is the certification number (HCR02), the window what was certified; ``version`` grows.
+
+    ``kind``, ``level`` and ``service_type`` are those of the request, ``parent`` our id of the authorization that a
+    change is about. ``sent_at`` is the first time that it got to the partner, ``decided_at`` when its first final
+    decision was read, ``decision_stamp`` the payer's own time of the answer in force (BHT04 and BHT05).
+    """
 
     id: str
     organisation: str
@@ -29,9 +34,17 @@ class StoredAuthorization:
     reason: str
     number: str
     administrative_reference: str
+    payer: str
+    kind: str
+    level: str
+    service_type: str
+    parent: str
+    decision_stamp: str
     decided_on: date | None
     starts_on: date | None
     ends_on: date | None
+    sent_at: datetime | None
+    decided_at: datetime | None
     request: AuthorizationRequest
     version: int
     created_at: datetime
@@ -65,6 +78,9 @@ class Authorizations(Records[AuthorizationRequest]):
             state=str(state),
             payer=request.payer.id,
             patient_key=self._patient_key(request.subscriber.member_id),
+            kind=str(request.kind),
+            level=str(request.level or ""),
+            service_type=request.service_type,
         )
 
     def get(self, authorization: str, *, lock: bool = False) -> StoredAuthorization:
@@ -90,9 +106,13 @@ class Authorizations(Records[AuthorizationRequest]):
         reason: str | None = None,
         number: str | None = None,
         administrative_reference: str | None = None,
+        parent: str | None = None,
+        decision_stamp: str | None = None,
         decided_on: date | None = None,
         starts_on: date | None = None,
         ends_on: date | None = None,
+        sent_at: datetime | None = None,
+        decided_at: datetime | None = None,
         partner: str | None = None,
         request: AuthorizationRequest | None = None,
     ) -> int:
@@ -108,9 +128,13 @@ class Authorizations(Records[AuthorizationRequest]):
             reason=reason,
             number=number,
             administrative_reference=administrative_reference,
+            parent=parent,
+            decision_stamp=decision_stamp,
             decided_on=decided_on,
             starts_on=starts_on,
             ends_on=ends_on,
+            sent_at=sent_at,
+            decided_at=decided_at,
             partner=partner,
         )
 

@@ -15,6 +15,7 @@ from gateway.domain.authorization import Unit
 from gateway.errors import Finding
 from gateway.ledger.cents import MoneyEntry, MoneyLine
 from gateway.ledger.entry import Account, Bucket, Cause, Entry, Posting, violations
+from gateway.store.bulk import add_rows
 from gateway.store.schema import buckets, entries, money_entries, money_lines, postings
 from gateway.store.session import NotInStore, Row, Scoped, Session
 
@@ -50,6 +51,14 @@ _MOVED = sa.select(
 ).group_by(postings.c.bucket, postings.c.source, postings.c.target)
 _MOVED_IN = Scoped(_MOVED.where(postings.c.bucket.in_(sa.bindparam("wanted", expanding=True))), postings)
 _MOVED_ANYWHERE = Scoped(_MOVED, postings)
+
+_BUCKETS_IN = Scoped(_BUCKETS.where(buckets.c.id.in_(sa.bindparam("wanted", expanding=True))), buckets)
+_THERE = sa.select(entries.c.id).where(entries.c.id.in_(sa.bindparam("wanted", expanding=True)))
+_MONEY_THERE = sa.select(money_entries.c.id).where(money_entries.c.id.in_(sa.bindparam("wanted", expanding=True)))
+_ENTRY_COLUMNS = tuple(each.name for each in entries.c if each.name != "seq")
+_POSTING_COLUMNS = tuple(each.name for each in postings.c)
+_MONEY_ENTRY_COLUMNS = tuple(each.name for each in money_entries.c if each.name != "seq")
+_MONEY_LINE_COLUMNS = tuple(each.name for each in money_lines.c)
 
 _HAS = sa.select(sa.literal(1)).where(entries.c.id == sa.bindparam("wanted"))
 _POST = insert(entries).on_conflict_do_nothing()
@@ -106,6 +115,11 @@ class Books:
         rows = self._session.within(_BUCKETS_OF, {"of_authorization": authorization})
         return [_bucket(row) for row in rows]
 
+    def buckets_of(self, bucket_ids: Iterable[str]) -> list[Bucket]:
+        """These buckets, as far as the scope sees them."""
+        wanted = sorted(set(bucket_ids) - {""})
+        return [_bucket(row) for row in self._session.within(_BUCKETS_IN, {"wanted": wanted})] if wanted else []
+
     def buckets_ended_by(self, day: date) -> list[Bucket]:
         """The buckets whose window ended by this day and in which something is still available."""
         return [_bucket(row) for row in self._session.within(_BUCKETS_ENDED, {"last_day": day})]
@@ -157,6 +171,29 @@ class Books:
         session.run(_POSTINGS, moved if len(moved) > 1 else moved[0])
         return True
 
+    def post_all(self, posted: Sequence[Entry]) -> set[str]:
+        """Write many entries at once; the ids of those that were not there already."""
+        session = self._session
+        fresh = {each.id: each for each in posted}
+        if not fresh:
+            return set()
+        for known in session.run(_THERE, {"wanted": list(fresh)}).scalars():
+            del fresh[known]
+        owners = self._owners(sorted({each.bucket for entry in fresh.values() for each in entry.postings}))
+        heads, moved = [], []
+        for entry in fresh.values():
+            values = _entry_values(entry, *owners[entry.postings[0].bucket], session)
+            values["visit_key"] = entry.visit_key
+            heads.append(tuple([values[name] for name in _ENTRY_COLUMNS]))
+            for number, each in enumerate(entry.postings, start=1):
+                owner = owners[each.bucket]
+                moved.append(
+                    (entry.id, number, *owner, each.bucket, each.source.value, each.target.value, each.quantity)
+                )
+        add_rows(session, entries, _ENTRY_COLUMNS, heads)
+        add_rows(session, postings, _POSTING_COLUMNS, moved)
+        return set(fresh)
+
     def has(self, entry_id: str) -> bool:
         """Whether an entry of this id is in the units book, whoever it belongs to: a repeat need not be worked out."""
         return self._session.run(_HAS, {"wanted": entry_id}).first() is not None
@@ -199,6 +236,25 @@ class Books:
         if lines:
             session.run(_MONEY_LINES, lines)
         return True
+
+    def post_money_all(self, posted: Sequence[MoneyEntry]) -> set[str]:
+        """Write many entries at once; the ids of those that were not there already."""
+        session = self._session
+        fresh = {each.id: each for each in posted}
+        if not fresh:
+            return set()
+        for known in session.run(_MONEY_THERE, {"wanted": list(fresh)}).scalars():
+            del fresh[known]
+        heads, lines = [], []
+        for entry in fresh.values():
+            owner = session.owner_of(entry.cause.claim or entry.cause.authorization)
+            values = _entry_values(entry, *owner, session)
+            heads.append(tuple([values[name] for name in _MONEY_ENTRY_COLUMNS]))
+            for number, each in enumerate(entry.lines, start=1):
+                lines.append((entry.id, number, *owner, each.account, each.cents))
+        add_rows(session, money_entries, _MONEY_ENTRY_COLUMNS, heads)
+        add_rows(session, money_lines, _MONEY_LINE_COLUMNS, lines)
+        return set(fresh)
 
     def money_balances(self, *, claim: str | None = None) -> dict[str, int]:
         """Cents in each account, of all claims or of one."""

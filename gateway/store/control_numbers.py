@@ -48,6 +48,12 @@ _COUNT = (
     )
     .returning(control_counters.c.last)
 )
+_begin = insert(control_counters).values(
+    partner=sa.bindparam("partner"), kind=sa.bindparam("kind"), last=sa.bindparam("last")
+)
+_MOVE_ON = _begin.on_conflict_do_update(
+    index_elements=[control_counters.c.partner, control_counters.c.kind], set_={"last": _begin.excluded.last}
+)
 _RESERVE = sa.insert(control_numbers)
 _ONE = (
     control_numbers.c.partner == sa.bindparam("of_partner"),
@@ -90,6 +96,10 @@ class ControlNumbers:
         }
         session.run(_RESERVE, values)
         return number
+
+    def move_on(self, partner: str, kind: str, last: int) -> None:
+        """Say that the numbers up to this one were given out: the next is one more."""
+        self._session.run(_MOVE_ON, {"partner": partner, "kind": kind, "last": last})
 
     def set_state(
         self,

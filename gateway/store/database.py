@@ -20,13 +20,18 @@ from gateway.store.authorizations import Authorizations
 from gateway.store.books import Books
 from gateway.store.claims import Claims
 from gateway.store.control_numbers import ControlNumbers
+from gateway.store.coverages import Coverages
+from gateway.store.deposits import Deposits
 from gateway.store.documents import Documents
 from gateway.store.events import Events
 from gateway.store.identifiers import Identifiers
 from gateway.store.inputs import Inputs
 from gateway.store.jobs import Jobs
 from gateway.store.keys import Keyring
+from gateway.store.payments import Payments
 from gateway.store.people import People
+from gateway.store.plans_of_care import PlansOfCare
+from gateway.store.provider_adjustments import ProviderAdjustments
 from gateway.store.remittances import Remittances
 from gateway.store.seen import SeenSet
 from gateway.store.session import Ids, Scope, Session, our_errors
@@ -68,11 +73,16 @@ class Transaction(Session):
         self.jobs = Jobs(self)
         self.authorizations = Authorizations(self)
         self.claims = Claims(self)
+        self.coverages = Coverages(self)
+        self.plans_of_care = PlansOfCare(self)
         self.identifiers = Identifiers(self)
         self.events = Events(self)
         self.tasks = Tasks(self)
         self.books = Books(self)
         self.remittances = Remittances(self)
+        self.payments = Payments(self)
+        self.provider_adjustments = ProviderAdjustments(self)
+        self.deposits = Deposits(self)
         self.seen = SeenSet(self)
         self.as2_messages = As2Messages(self)
 

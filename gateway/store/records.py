@@ -5,7 +5,7 @@ sealed row of ``people``. Never guesses: what was put in comes out, field for fi
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -21,10 +21,11 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What adding a record came to; ``existing`` is the id that the clinic's number has already."""
+    """What adding a record came to; ``existing`` is the id that the clinic's number has already. "changed" is for
+    records of which the latest counts: what was there was replaced."""
 
     id: str
-    outcome: Literal["new", "same", "conflict"]
+    outcome: Literal["new", "same", "changed", "conflict"]
     existing: str = ""
 
 
@@ -146,6 +147,25 @@ class Records(Generic[Record]):
             row = session.within(self._statements.known, known).one()  # Somebody else was quicker.
         session.remember(row.id, organisation, clinic)
         return Added(row.id, "same" if row.digest == digest else "conflict", existing=row.id)
+
+    def _put(
+        self,
+        record: Record,
+        added: Added,
+        digest: str,
+        newer: Callable[[Row], bool],
+        **values: Any,
+    ) -> Added:
+        """What ``_add`` came to, where the latest of a number counts: other content takes the place of what is held,
+        unless that is ``newer`` no longer."""
+        if added.outcome != "conflict":
+            return added
+        row, _ = self._one(added.existing, lock=True)
+        if not newer(row):
+            return added
+        digest = self._session.keys.fingerprint("digest", digest)
+        self._change(added.existing, record, None, digest=digest, **values)
+        return Added(added.existing, "changed", existing=added.existing)
 
     def _patient_key(self, member_id: str) -> str:
         return member_key(self._session.keys, member_id)

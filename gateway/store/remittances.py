@@ -13,7 +13,11 @@ from gateway.store.session import NotInStore, Scoped, Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRemittance:
-    """``amount`` is cents (BPR02); ``document`` the first that brought it."""
+    """``amount`` is cents (BPR02); ``document`` the one that it was posted from, the first that brought it.
+
+    ``method`` is BPR04, ``payee`` an NPI. ``claims`` of them are in it (CLP), ``posted`` so far; ``digest`` is of its
+    content. ``state`` is posting, posted or held.
+    """
 
     id: str
     organisation: str
@@ -21,7 +25,13 @@ class StoredRemittance:
     payer_id: str
     check_number: str
     paid_on: date
+    produced_on: date | None
+    method: str
+    payee: str
     amount: int
+    claims: int
+    posted: int
+    digest: str
     document: str
     state: str
     reason: str
@@ -31,12 +41,33 @@ class StoredRemittance:
 
 _SHOWN = sa.select(*(remittances.c[name] for name in StoredRemittance.__dataclass_fields__))
 _ADD = insert(remittances).on_conflict_do_nothing()
-_KNOWN = sa.select(remittances.c.id).where(
+_KNOWN = _SHOWN.where(
     remittances.c.payer_id == sa.bindparam("of_payer_id"),
     remittances.c.check_number == sa.bindparam("of_check_number"),
     remittances.c.paid_on == sa.bindparam("of_paid_on"),
 )
 _GET = Scoped(_SHOWN.where(remittances.c.id == sa.bindparam("wanted")), remittances)
+_LOCK = sa.select(remittances.c.posted).where(remittances.c.id == sa.bindparam("wanted")).with_for_update()
+_PROGRESS = (
+    sa.update(remittances)
+    .where(remittances.c.id == sa.bindparam("wanted"))
+    .values(posted=sa.bindparam("to_posted"), changed_at=sa.bindparam("to_changed_at"))
+)
+_REPLACE = (
+    sa.update(remittances)
+    .where(remittances.c.id == sa.bindparam("wanted"))
+    .values(
+        {
+            name: sa.bindparam(f"to_{name}", type_=remittances.c[name].type)
+            for name in ("amount", "claims", "posted", "digest", "document", "state", "changed_at")
+        }
+    )
+)
+_OWN = (
+    sa.update(remittances)
+    .where(remittances.c.id == sa.bindparam("wanted"))
+    .values(organisation=sa.bindparam("to_organisation"), clinic=sa.bindparam("to_clinic"))
+)
 _SET = Scoped(
     sa.update(remittances)
     .where(remittances.c.id == sa.bindparam("wanted"))
@@ -59,6 +90,11 @@ class Remittances:
         paid_on: date,
         amount: int,
         document: str,
+        produced_on: date | None = None,
+        method: str = "",
+        payee: str = "",
+        claims: int = 0,
+        digest: str = "",
         state: str = "received",
         organisation: str = "",
         clinic: str = "",
@@ -74,16 +110,58 @@ class Remittances:
             "payer_id": payer_id,
             "check_number": check_number,
             "paid_on": paid_on,
+            "produced_on": produced_on,
+            "method": method,
+            "payee": payee,
             "amount": amount,
+            "claims": claims,
+            "posted": 0,
+            "digest": digest,
             "document": document,
             "state": str(state),
             "recorded_at": session.now,
             "changed_at": session.now,
         }
         if session.run(_ADD, values).rowcount:
+            session.remember(remittance, organisation, clinic)
             return remittance, True
+        known = self.find(payer_id, check_number, paid_on)
+        assert known is not None, "it is there, or it would have been added"
+        return known.id, False
+
+    def find(self, payer_id: str, check_number: str, paid_on: date) -> StoredRemittance | None:
+        """By what makes it the same remittance, whoever's it is."""
         known = {"of_payer_id": payer_id, "of_check_number": check_number, "of_paid_on": paid_on}
-        return session.run(_KNOWN, known).scalar_one(), False
+        row = self._session.run(_KNOWN, known).first()
+        return None if row is None else StoredRemittance(**row._mapping)
+
+    def progress(self, remittance: str) -> int:
+        """How many of its claim payments were posted; holds it to the end of the transaction."""
+        posted: int = self._session.run(_LOCK, {"wanted": remittance}).scalar_one()
+        return posted
+
+    def set_progress(self, remittance: str, posted: int) -> None:
+        values = {"wanted": remittance, "to_posted": posted, "to_changed_at": self._session.now}
+        self._session.run(_PROGRESS, values)
+
+    def set_owner(self, remittance: str, organisation: str, clinic: str) -> None:
+        """Whose claims it turned out to pay; "" for those of several."""
+        self._session.run(_OWN, {"wanted": remittance, "to_organisation": organisation, "to_clinic": clinic})
+        self._session.remember(remittance, organisation, clinic)
+
+    def replace(self, remittance: str, *, amount: int, claims: int, digest: str, document: str) -> None:
+        """Another document of the same key takes the place of one that was held: nothing of it is posted yet."""
+        values = {
+            "wanted": remittance,
+            "to_amount": amount,
+            "to_claims": claims,
+            "to_posted": 0,
+            "to_digest": digest,
+            "to_document": document,
+            "to_state": "posting",
+            "to_changed_at": self._session.now,
+        }
+        self._session.run(_REPLACE, values)
 
     def get(self, remittance: str) -> StoredRemittance:
         """Raises NotInStore where there is none in this scope."""

@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("counted", sa.Text(), nullable=False),
         sa.Column("started_at", _INSTANT, nullable=False),
         sa.Column("due_at", _INSTANT, nullable=False),
         sa.Column("paused_at", _INSTANT, nullable=True),
@@ -125,6 +126,7 @@ def upgrade() -> None:
         sa.Column("organisation", sa.Text(), nullable=False),
         sa.Column("clinic", sa.Text(), nullable=False),
         sa.Column("document", sa.String(length=64), nullable=False),
+        sa.Column("trace_number", sa.Text(), nullable=False),
         sa.Column("payer_id", sa.Text(), nullable=False),
         sa.Column("check_number", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
@@ -155,25 +157,37 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("charge", sa.BigInteger(), nullable=False),
         sa.Column("paid", sa.BigInteger(), nullable=False),
+        sa.Column("settles", sa.BigInteger(), nullable=False),
         sa.Column("payer_claim_number", sa.Text(), nullable=False),
         sa.Column("paid_on", sa.Date(), nullable=False),
+        sa.Column("produced_on", sa.Date(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("held", sa.Text(), nullable=False),
+        sa.Column("effect", sa.Text(), nullable=False),
         sa.Column("reverses", sa.String(length=64), nullable=False),
         sa.Column("matched_on", sa.Text(), nullable=False),
         sa.Column("confidence", sa.BigInteger(), nullable=False),
+        sa.Column("adjustments", sa.JSON(), nullable=False),
+        sa.Column("remarks", sa.JSON(), nullable=False),
         sa.Column("lines", sa.JSON(), nullable=False),
         sa.Column("document", sa.String(length=64), nullable=False),
         sa.Column("recorded_at", _INSTANT, nullable=False),
         sa.Column("changed_at", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_payments"),
         sa.UniqueConstraint("id", name="uq_payments_id"),
+        sa.UniqueConstraint("remittance", "number", name="uq_payments_remittance_number"),
     )
     op.create_index("ix_payments_claim", "payments", ["claim"], unique=False)
-    op.create_index("ix_payments_control_number", "payments", ["control_number"], unique=False)
-    op.create_index("ix_payments_document", "payments", ["document"], unique=False)
+    op.create_index(
+        "ix_payments_control_number_unknown",
+        "payments",
+        ["control_number"],
+        unique=False,
+        sqlite_where=sa.text("claim = ''"),
+        postgresql_where=sa.text("claim = ''"),
+    )
     op.create_index("ix_payments_payer_claim_number", "payments", ["payer_claim_number"], unique=False)
-    op.create_index("ix_payments_remittance", "payments", ["remittance"], unique=False)
     op.create_table(
         "plans_of_care",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -219,10 +233,10 @@ def upgrade() -> None:
         sa.Column("changed_at", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_provider_adjustments"),
         sa.UniqueConstraint("id", name="uq_provider_adjustments_id"),
+        sa.UniqueConstraint("remittance", "number", name="uq_provider_adjustments_remittance_number"),
     )
     op.create_index("ix_provider_adjustments_matched", "provider_adjustments", ["matched"], unique=False)
     op.create_index("ix_provider_adjustments_reference", "provider_adjustments", ["reference"], unique=False)
-    op.create_index("ix_provider_adjustments_remittance", "provider_adjustments", ["remittance"], unique=False)
     op.create_table(
         "reference_files",
         sa.Column("seq", _SERIAL, sa.Identity(), nullable=False),
@@ -257,6 +271,7 @@ def upgrade() -> None:
     op.add_column("authorizations", sa.Column("kind", sa.Text(), nullable=False, server_default=""))
     op.add_column("authorizations", sa.Column("level", sa.Text(), nullable=False, server_default=""))
     op.add_column("authorizations", sa.Column("parent", sa.String(length=64), nullable=False, server_default=""))
+    op.add_column("authorizations", sa.Column("decision_stamp", sa.Text(), nullable=False, server_default=""))
     op.add_column("authorizations", sa.Column("sent_at", _INSTANT, nullable=True))
     op.add_column("authorizations", sa.Column("decided_at", _INSTANT, nullable=True))
     op.create_index("ix_authorizations_parent", "authorizations", ["parent"], unique=False)
@@ -273,3 +288,11 @@ def upgrade() -> None:
     op.create_index("ix_claims_payer_claim_number", "claims", ["payer_claim_number"], unique=False)
     op.add_column("inputs", sa.Column("seed", sa.Text(), nullable=False, server_default=""))
     op.add_column("inputs", sa.Column("configuration", sa.Text(), nullable=False, server_default=""))
+    op.add_column("remittances", sa.Column("produced_on", sa.Date(), nullable=True))
+    op.add_column("remittances", sa.Column("method", sa.Text(), nullable=False, server_default=""))
+    op.add_column("remittances", sa.Column("payee", sa.Text(), nullable=False, server_default=""))
+    op.add_column("remittances", sa.Column("claims", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("remittances", sa.Column("posted", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("remittances", sa.Column("digest", sa.Text(), nullable=False, server_default=""))
+    op.create_index("ix_remittances_check_number", "remittances", ["check_number"], unique=False)
+    op.create_index("ix_entries_visit_key", "entries", ["visit_key"], unique=False)
