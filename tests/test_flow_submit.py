@@ -63,14 +63,14 @@ def _other_line(**changed: Any) -> list[Any]:
         ("authorization_window", claim_json(served_on="2026-02-27")),
         ("authorization_procedure", claim_json(lines=_other_line(procedure="97530"))),
         ("therapy_modifier", claim_json(lines=_other_line(modifiers=["KX"]))),
-        ("duplicate_line", claim_json(lines=_other_line() + _other_line())),
+        ("duplicate", claim_json(lines=_other_line() + _other_line())),
     ],
     ids=["none named", "unknown number", "window", "procedure", "modifier", "duplicate"],
 )
 def test_a_claim_is_held_by_each_rule_with_a_task(
     store: Store, clock: Clock, tmp_path: Path, rule: str, claim: Any
 ) -> None:
-    stage = on_stage(store, clock, tmp_path, policy='duplicate_line = "block"')
+    stage = on_stage(store, clock, tmp_path, policy='duplicate = "block"')
     stage.certified()
     stage.submit(claim)
     stage.work()
@@ -111,7 +111,7 @@ def test_a_warning_goes_out_and_stands_in_the_trail(stage: Stage) -> None:
     stage.submit(claim_json(lines=_other_line() + _other_line()))
     stage.work()
     assert stage.claim().state == "sent"
-    assert stage.details(stage.claim().id, "case.warned") == [{"rules": ["duplicate_line"]}]
+    assert stage.details(stage.claim().id, "case.warned") == [{"rules": ["duplicate"]}]
 
 
 @on_sqlite
@@ -433,7 +433,7 @@ def test_two_claims_of_two_days_in_one_file_go_in_one_interchange(stage: Stage) 
 
 
 def test_the_same_service_on_two_claims_of_one_file_is_seen(store: Store, clock: Clock, tmp_path: Path) -> None:
-    stage = on_stage(store, clock, tmp_path, policy='duplicate_line = "block"')
+    stage = on_stage(store, clock, tmp_path, policy='duplicate = "block"')
     stage.certified()
     stage.submit(claim_json(1), claim_json(2, authorization_ref="ACCT-31337-A1"))
     stage.work()
@@ -443,7 +443,7 @@ def test_the_same_service_on_two_claims_of_one_file_is_seen(store: Store, clock:
 
 @on_sqlite
 def test_of_two_waiting_claims_for_the_same_service_one_goes_out(store: Store, clock: Clock, tmp_path: Path) -> None:
-    stage = on_stage(store, clock, tmp_path, policy='duplicate_line = "block"')
+    stage = on_stage(store, clock, tmp_path, policy='duplicate = "block"')
     stage.submit(request_json(), claim_json(1), claim_json(2, authorization_ref="ACCT-31337-A1"))
     stage.work()
     assert [stage.claim(number).state for number in (1, 2)] == ["waiting", "waiting"]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim
 from gateway.domain.parties import Person
-from gateway.errors import Finding
+from gateway.errors import Finding, Severity
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
 AUTHORIZATION_PREFIX = "au_"
@@ -126,8 +126,9 @@ def advance(tx: Transaction, subject: str, state: State) -> bool:
 
 
 def hold(tx: Transaction, subject: str, findings: Iterable[Finding], *, document: str = "") -> None:
-    """Puts a case aside with its findings, for a person to mend; the others go on."""
-    found = list(findings)
+    """Puts a case aside with what blocks it, for a person to mend; the others go on. A warning, or what could not be
+    looked at, holds nothing, and asks for nobody here."""
+    found = [each for each in findings if each.severity is Severity.BLOCK]
     move(tx, subject, State.HELD, reason="; ".join(sorted({each.rule for each in found})))
     tx.events.add(subject, "case.held", document=document, rules=sorted({each.rule for each in found}))
     for number, each in enumerate(found):

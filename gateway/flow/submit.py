@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway import logs
-from gateway.errors import Finding, GatewayError
+from gateway.errors import Finding, GatewayError, Severity
 from gateway.flow import outbox
 from gateway.flow.cases import State, case, hold, move
 from gateway.flow.house import House
@@ -219,8 +219,10 @@ def _write(
         tx.identifiers.add(subject, "bht03", each.built.reference, partner=partner.name, document=document)
         desk.write(tx, each.stored, each.plan, document)
         move(tx, subject, State.WRITTEN)
-        if each.findings:
-            tx.events.add(subject, "case.warned", document=document, rules=sorted({one.rule for one in each.findings}))
+        for kind, severity in (("case.warned", Severity.WARN), ("case.not_evaluated", Severity.NOT_EVALUATED)):
+            rules = sorted({one.rule for one in each.findings if one.severity is severity})
+            if rules:
+                tx.events.add(subject, kind, document=document, rules=rules)
         tx.events.add(
             subject,
             "case.written",

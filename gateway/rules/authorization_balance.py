@@ -5,25 +5,35 @@ from collections.abc import Iterator
 from gateway.domain.authorization import Unit
 from gateway.domain.claim import ServiceLine
 from gateway.errors import Finding
-from gateway.rules.case import Certification, ClaimCase, discipline, not_evaluated
+from gateway.rules.case import Certification, ClaimCase, discipline
+from gateway.rules.need import EVALUATIONS, RE_EVALUATIONS, certified_lines, without
 
 RULE = "authorization_balance"
-SOURCE = "domain facts, 6.1 and 7.1 (4)"
+CHECK = 4
+SOURCE = "domain facts, 6.1, 6.2 and 7.1 (4)"
 PREVENTS = "CARC 198, RARC N362"
-
-# What a claim for a date inside the window may take (domain facts, 6.2).
-ACCOUNTS = ("rendered", "reserved", "available", "expired")
+BECAUSE = ("unit_type", "eval_counts")
 
 
 def check_claim(case: ClaimCase) -> Iterator[Finding]:
-    left = {each.id: _left(case, each) for each in case.buckets}
+    yield from without(case, RULE)
+    left = {each.id: case.left(each) for each in case.buckets}
     counted = set(case.counted)
-    for where, line in case.authorized_lines():
+    for where, line, _ in certified_lines(case):
         held = case.open(line)
         if not held:
-            continue  # Said by the other rules of authorization.
+            yield case.not_evaluated(
+                RULE,
+                "nothing that is certified holds this procedure on this date",
+                where=where,
+                fix="Mend what the checks of the window and of the procedure say of this line",
+                evidence=(where, "authorization.window"),
+            )
+            continue
+        if _uses_none(case, line):
+            continue
         if any(left[each.id] is None for each in held if each.limited):
-            yield not_evaluated(
+            yield case.not_evaluated(
                 RULE, "the ledger has no balance of it", where=where, fix="Run the check with the ledger"
             )
             continue
@@ -33,7 +43,7 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
         needs = {each.id: _needed(line, each) for each in held}
         if all(need is None for need in needs.values()):
             fix = "Give the minutes of each performer"
-            yield not_evaluated(RULE, "hours are certified", where=f"{where}.minutes", fix=fix)
+            yield case.not_evaluated(RULE, "hours are certified", where=f"{where}.minutes", fix=fix)
             continue
         taken = next((each for each in held if _enough(each, needs[each.id], left[each.id])), None)
         if taken is None:
@@ -43,9 +53,8 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
         left[taken.id] = (left[taken.id] or 0) - (needs[taken.id] or 0)
 
 
-def _left(case: ClaimCase, bucket: Certification) -> int | None:
-    balance = case.balances.get(bucket.id)
-    return None if balance is None else sum(balance.get(account, 0) for account in ACCOUNTS)
+def _uses_none(case: ClaimCase, line: ServiceLine) -> bool:
+    return case.policy.eval_counts is False and line.procedure in EVALUATIONS | RE_EVALUATIONS
 
 
 def _word(case: ClaimCase, line: ServiceLine, bucket: Certification) -> str:
@@ -67,11 +76,12 @@ def _enough(bucket: Certification, needed: int | None, left: int | None) -> bool
 
 def _short(case: ClaimCase, where: str, bucket: Certification, needed: int | None, left: int | None) -> Finding:
     until = f" until {bucket.ends_on}" if bucket.ends_on else ""
+    place = f"{where}.units" if bucket.unit is Unit.UNIT else where
     return case.finding(
         RULE,
         f"{needed or 0} {bucket.unit} needed here, {max(left or 0, 0)} left{until}",
         where=where,
         fix="Ask for an extension, or record the visit as uncovered with a reason",
-        prevents=PREVENTS,
-        source=SOURCE,
+        evidence=(place, "ledger.available"),
+        because=BECAUSE,
     )

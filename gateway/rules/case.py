@@ -21,6 +21,7 @@ Day = date  # Case has a field of that name.
 
 PAYER = 7  # WEDI SNIP type: what one partner asks for
 DISCIPLINES = ("GP", "GO", "GN")
+TAKEN_FROM = ("rendered", "reserved", "available", "expired")  # By a claim for a date in the window (facts, 6.2).
 MEMO = "memo"  # What the ledger calls a bucket of what was asked for.
 
 
@@ -51,11 +52,13 @@ class Certification(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treated:
-    """A visit of this patient that took place (``planned`` False) or is booked, from whichever claim or appointment."""
+    """A visit of this patient that took place (``planned`` False) or is booked, from whichever claim or appointment.
+    ``evaluation`` says that an evaluation was among what was done; visits without one may still have had one."""
 
     served_on: Day
     discipline: str
     planned: bool = False
+    evaluation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +85,18 @@ class Case:
         *,
         where: str,
         fix: str,
-        prevents: str,
-        source: str,
+        prevents: str = "",
+        source: str = "",
         default: Severity = Severity.BLOCK,
         evidence: Sequence[str] = (),
         because: Sequence[str] = (),
     ) -> Finding:
-        """A finding that weighs what this payer's policy says. ``evidence`` are the JSON paths that it rests on,
-        ``because`` the names of the policy's values that it follows from."""
+        """A finding that weighs what this payer's policy says, else ``default``.
+
+        ``evidence`` are the paths that it rests on: ``$...`` in the record in hand, else in what the path begins with
+        (``coverage``, ``plan_of_care``, ``authorization``, ``ledger``, ``history``, ``visits``, ``tables``).
+        ``because`` names the policy's values that it follows from. ``prevents`` and ``source`` left out are the rule's.
+        """
         return Finding(
             rule=rule,
             what=what,
@@ -103,14 +110,29 @@ class Case:
             policy=self.policy.named(*because),
         )
 
+    def not_evaluated(
+        self, rule: str, needs: str, *, where: str, fix: str, evidence: Sequence[str] = (), because: Sequence[str] = ()
+    ) -> Finding:
+        """What a rule says where data is missing; ``because`` are the policy's values that it would need, too."""
+        return Finding(
+            rule=rule,
+            what=f"not evaluated: {needs}",
+            where=where,
+            fix=fix,
+            severity=Severity.NOT_EVALUATED,
+            snip=PAYER,
+            evidence=tuple(evidence) or (where,),
+            policy=self.policy.named(*because),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCase(Case):
     """A request before its 278 is cut. ``history`` are this patient's earlier requests to this payer with their
-    states, ``buckets`` and ``balances`` what they certified."""
+    states, None where it is not known which there are; ``buckets`` and ``balances`` are what they certified."""
 
     request: AuthorizationRequest
-    history: tuple[tuple[AuthorizationRequest, str], ...] = ()
+    history: tuple[tuple[AuthorizationRequest, str], ...] | None = None
     buckets: Sequence["Certification"] = ()
     balances: Mapping[str, Mapping[Any, int]] = field(default_factory=dict)
 
@@ -120,8 +142,10 @@ class ClaimCase(Case):
     """``buckets`` are those of this patient, clinic and payer; ``balances`` are theirs by bucket id and account.
 
     ``counted`` are the visits (bucket id, date, discipline) that earlier claims have taken; ``history`` are this
-    patient's earlier claims that are open or paid. ``request``, ``state`` and ``decided_on`` are the controlling
-    authorization's; ``others`` the buckets of this patient's other authorizations with this payer.
+    patient's earlier claims that are open or paid, ``payer_numbers`` the payer's own numbers of this patient's claims
+    as 277CA and 835 told them. ``request``, ``state`` and ``decided_on`` are the controlling authorization's;
+    ``others`` the buckets of this patient's other authorizations with this payer (``balances`` holds theirs, too), and
+    ``extension_asked`` says that an extension of the controlling one is under way. None: it is not known.
     ``authorization`` is our id of the one that the claim names by the clinic's own number, "" where it names none.
     """
 
@@ -131,10 +155,12 @@ class ClaimCase(Case):
     balances: Mapping[str, Mapping[Any, int]]
     authorization: str = ""
     counted: Collection[tuple[str, Day, str]] = ()
-    history: tuple[Claim, ...] = ()
+    history: tuple[Claim, ...] | None = None
+    payer_numbers: Collection[str] | None = None
     state: str = ""
     decided_on: Day | None = None
-    others: Sequence[Certification] = ()
+    others: Sequence[Certification] | None = None
+    extension_asked: bool | None = None
 
     @property
     def certified(self) -> list[Certification]:
@@ -145,13 +171,6 @@ class ClaimCase(Case):
         """Each line with its JSON path."""
         for index, line in enumerate(self.claim.lines):
             yield f"$.lines[{index}]", line
-
-    def authorized_lines(self) -> Iterator[tuple[str, ServiceLine]]:
-        """The lines that this payer wants an authorization for; none where it wants none or that is not known."""
-        if self.policy.auth_required:
-            for where, line in self.lines():
-                if line.procedure not in self.policy.exempt_procedures:
-                    yield where, line
 
     def number(self, line: ServiceLine) -> str:
         """The certification number that a line goes out with."""
@@ -176,18 +195,18 @@ class ClaimCase(Case):
 
     def open(self, line: ServiceLine) -> list[Certification]:
         """Of those, the ones whose window holds the date of service, what ends first before the others."""
-        day = line.served_on
-        held = [
-            each for each in self.for_procedure(line) if (each.starts_on or day) <= day and day <= (each.ends_on or day)
-        ]
+        held = [each for each in self.for_procedure(line) if within(each, line.served_on)]
         return sorted(held, key=lambda e: (e.ends_on or Day.max, not e.procedures, e.starts_on or Day.min, e.id))
 
+    def left(self, bucket: Certification) -> int | None:
+        """What a claim may still take of a bucket; None where the ledger was not asked."""
+        held = self.balances.get(bucket.id)
+        return None if held is None else sum(held.get(account, 0) for account in TAKEN_FROM)
 
-def not_evaluated(rule: str, needs: str, *, where: str, fix: str) -> Finding:
-    """What a rule says where data is missing."""
-    return Finding(
-        rule=rule, what=f"not evaluated: {needs}", where=where, fix=fix, severity=Severity.NOT_EVALUATED, snip=PAYER
-    )
+
+def within(bucket: Certification, day: Day) -> bool:
+    """Whether a day lies in a bucket's window, as far as that is known; its ends belong to it."""
+    return (bucket.starts_on or day) <= day <= (bucket.ends_on or day)
 
 
 def discipline(line: ServiceLine) -> str:

@@ -1,4 +1,4 @@
-"""The claim's figures agree with each other: charges, what the patient paid, pointers to diagnoses."""
+"""The claim's figures agree with each other: charges, and what the patient paid."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,9 @@ from gateway.errors import Finding
 from gateway.rules.case import ClaimCase
 
 RULE = "claim_adds_up"
-SOURCE = "005010X222A1 (CLM02, SV102, SV107, AMT*F5); domain facts, 7.1 (28)"
-POINTERS_MAX = 4
+CHECK = 28
+SOURCE = "005010X222A1 (CLM02, SV102, AMT*F5); domain facts, 7.1 (28)"
+PREVENTS = "a rejection by 999 or 277CA, CARC 16"
 
 
 def check_claim(case: ClaimCase) -> Iterator[Finding]:
@@ -24,19 +25,10 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
             yield _finding(
                 case, f"{where}.charge", "a charge is negative", "Correct it; a void is a claim of frequency 8"
             )
-        if not 1 <= len(line.pointers) <= POINTERS_MAX or len(set(line.pointers)) != len(line.pointers):
-            what = f"a line points to between 1 and {POINTERS_MAX} diagnoses, each once"
-            yield _finding(case, f"{where}.pointers", what, "Name the diagnoses that this service is for")
-        for index, pointer in enumerate(line.pointers):
-            if not 1 <= pointer <= len(claim.diagnoses):
-                what = f"diagnosis {pointer} is pointed to, and the claim has {len(claim.diagnoses)}"
-                fix = "Add the diagnosis, or point to one that is there"
-                yield _finding(case, f"{where}.pointers[{index}]", what, fix)
 
 
 def _finding(case: ClaimCase, where: str, what: str, fix: str) -> Finding:
-    prevents = "a rejection by 999 or 277CA, CARC 16"
-    return case.finding(RULE, what, where=where, fix=fix, prevents=prevents, source=SOURCE)
+    return case.finding(RULE, what, where=where, fix=fix)
 
 
 def _money(cents: int) -> str:

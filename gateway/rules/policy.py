@@ -98,7 +98,7 @@ class Policy:
     eval_counts: bool | None = None  # Whether an evaluation uses up a visit.
     reeval_needs_auth: bool | None = None
     referral_required: bool | None = None
-    required_docs: tuple[str, ...] = ()
+    required_docs: tuple[str, ...] | None = None  # () asks for none.
     # How it counts.
     unit_type: Unit = Unit.VISIT
     unit_rule: UnitRule | None = None
@@ -120,7 +120,7 @@ class Policy:
     info_response: Term | None = None  # How long a pended request waits for what was asked for.
     appeal: Term | None = None
     # What a claim carries.
-    required_modifiers: tuple[str, ...] = ()
+    required_modifiers: tuple[str, ...] | None = None  # () asks for none.
     cq_rule: bool | None = None  # Whether it wants CQ and CO.
     threshold: bool | None = None  # Whether the KX threshold holds.
     ncci: bool | None = None

@@ -1,0 +1,116 @@
+"""A claim and a request of which everything is known and nothing is wrong, to change one thing at a time."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from ledger_samples import DAY, PAYER, START, SUBSCRIBER, asked, bucket, claim, holding, line, request, visits
+
+from gateway import rules
+from gateway.coding.reference import DiagnosisCode, Reference
+from gateway.domain.authorization import AuthorizationRequest
+from gateway.domain.claim import Claim, Performed, Performer
+from gateway.domain.coverage import Coverage
+from gateway.domain.parties import Provider
+from gateway.errors import Severity
+from gateway.ledger.entry import Bucket
+from gateway.rules.case import Case, ClaimCase, RequestCase, Treated
+from gateway.rules.policy import Policy
+
+BLOCK, WARN, UNKNOWN = Severity.BLOCK, Severity.WARN, Severity.NOT_EVALUATED
+Found = list[tuple[str, Severity]]
+
+AUTHORIZED = Policy(auth_required=True)
+NUMBERED = {"authorization": "N1"}
+SOME_DAY = date(2020, 1, 1)
+COVERAGE = Coverage(
+    id="co_1",
+    organisation="or_1",
+    clinic="cl_1",
+    client_ref="ref",
+    payer=PAYER,
+    subscriber=SUBSCRIBER,
+    starts_on=date(2026, 1, 1),
+    checked_on=DAY,
+)
+KNOWN = Policy(
+    auth_required=True,
+    required_modifiers=("GP",),
+    number_pattern="N[0-9]+",
+    g1_placement="claim",
+    late_claim_grace=30,
+    row="payers/sample.toml 2026-01-01",
+)
+REFERENCE = Reference(
+    diagnoses=(DiagnosisCode(code="M545", billable=True, starts_on=SOME_DAY),), sources=(("icd10", "icd10_2026"),)
+)
+THERAPIST = (Performed(performer=Performer.THERAPIST, minutes=30),)
+
+
+def case(billed: Claim, *held: Bucket, available: int = 9, policy: Policy = AUTHORIZED, **changes: Any) -> ClaimCase:
+    """A claim of which little is known but these buckets."""
+    balances = {each.id: holding(available=available) for each in held}
+    values: dict[str, Any] = {"request": None, "buckets": held, "balances": balances, "date": DAY}
+    return ClaimCase(claim=billed, policy=policy, **{**values, **changes})
+
+
+def good(billed: Claim | None = None, *, policy: dict[str, Any] | None = None, **changes: Any) -> ClaimCase:
+    """A claim that passes every check; ``policy`` and the rest change one thing each."""
+    values: dict[str, Any] = {
+        "request": wanted(),
+        "buckets": (bucket(procedures=("97110", "97140"), modifiers=("GP",)),),
+        "balances": {"bu_1": holding(available=9), "bu_2": holding(available=9)},
+        "authorization": "au_1",
+        "state": "certified",
+        "decided_on": START,
+        "date": DAY + timedelta(days=3),
+        "coverage": COVERAGE,
+        "treated": (Treated(served_on=START, discipline="GP", evaluation=True),),
+        "history": (),
+        "others": (),
+        "payer_numbers": ("F1",),
+        "reference": REFERENCE,
+    }
+    rules_of_it = replace(KNOWN, **(policy or {}))
+    return ClaimCase(
+        claim=billed or claim(line(minutes=THERAPIST), **NUMBERED), policy=rules_of_it, **{**values, **changes}
+    )
+
+
+def wanted(**changes: Any) -> AuthorizationRequest:
+    """The request that the good claim's authorization was asked with."""
+    lines = (asked(1, "97110", visits(12)), asked(2, "97140", visits(12)))
+    values: dict[str, Any] = {
+        "diagnoses": ("M545",),
+        "quantity": visits(12),
+        "requester": Provider(name="Clinic", npi="1234567893", organisation=True),
+    }
+    return request(*lines, **{**values, **changes})
+
+
+def asking(
+    made: AuthorizationRequest | None = None, *, policy: dict[str, Any] | None = None, **changes: Any
+) -> RequestCase:
+    """A request that passes every check."""
+    values: dict[str, Any] = {
+        "date": START - timedelta(days=3),
+        "coverage": replace(COVERAGE, checked_on=START - timedelta(days=3)),
+        "treated": (),
+        "history": (),
+        "reference": REFERENCE,
+    }
+    return RequestCase(request=made or wanted(), policy=replace(KNOWN, **(policy or {})), **{**values, **changes})
+
+
+def found(rule: str, subject: Case) -> Found:
+    """Place and weight of what one rule finds; everything that it says must help a biller."""
+    findings = list(rules.check(subject, [rule]))
+    for each in findings:
+        assert each.rule == rule
+        assert all((each.fix, each.prevents, each.source, each.evidence))
+    return [(str(each.where), each.severity) for each in findings]
+
+
+def blocked(rule: str, subject: Case) -> set[str]:
+    """The places that one rule blocks."""
+    return {place for place, severity in found(rule, subject) if severity is BLOCK}
