@@ -21,8 +21,9 @@ from gateway.store.session import Row, Scoped, Session
 class StoredClaim:
     """``authorization`` is our id of the one it bills under, ``charge`` cents; ``version`` grows with each change.
 
-    ``parent`` is the claim that it was split from, ``served_from`` and ``served_to`` its first and last day of
-    service, ``sent_at`` when it was written last.
+    ``parent`` is the claim that it was split from, ``replaces`` the one that it replaces or voids, as far as that is
+    ours; ``frequency`` is CLM05-03. ``served_from`` and ``served_to`` are its first and last day of service,
+    ``sent_at`` is when it was written last.
     """
 
     id: str
@@ -39,6 +40,8 @@ class StoredClaim:
     charge: int
     payer: str
     parent: str
+    frequency: str
+    replaces: str
     served_from: date | None
     served_to: date | None
     sent_at: datetime | None
@@ -105,12 +108,15 @@ class Claims(Records[Claim]):
         authorization: str = "",
         parent: str = "",
     ) -> Added:
-        """Store a claim under its own id. ``digest`` is of the record as submitted: "same" or "conflict"."""
+        """Store a claim under its own id. ``digest`` is of the record as submitted: "same" or "conflict".
+
+        A part of a split claim is known by the number of its ``parent``: the clinic gave it none of its own.
+        """
         days = [line.served_on for line in claim.lines]
         return self._add(
             claim,
             claim.id or self._session.new_id("cl"),
-            claim.client_ref,
+            claim.id if parent else claim.client_ref,
             digest,
             (claim.organisation, claim.clinic),
             partner=partner,
@@ -123,6 +129,7 @@ class Claims(Records[Claim]):
             payer=claim.payer.id,
             patient_key=self._patient_key(claim.subscriber.member_id),
             parent=parent,
+            frequency=str(claim.frequency),
             served_from=min(days),
             served_to=max(days),
         )
@@ -152,6 +159,7 @@ class Claims(Records[Claim]):
         payer_claim_number: str | None = None,
         partner: str | None = None,
         sent_at: datetime | None = None,
+        replaces: str | None = None,
         claim: Claim | None = None,
     ) -> int:
         """Change what is given; its new version, or 0 where none was known.
@@ -168,6 +176,7 @@ class Claims(Records[Claim]):
             payer_claim_number=payer_claim_number,
             partner=partner,
             sent_at=sent_at,
+            replaces=replaces,
             charge=None if claim is None else claim.charge,
             control_number=None if claim is None else claim.control_number,
         )
@@ -224,6 +233,7 @@ class Claims(Records[Claim]):
         partner: str | None = None,
         authorization: str | None = None,
         parent: str | None = None,
+        replaces: str | None = None,
         limit: int = 1000,
     ) -> list[StoredClaim]:
         """The oldest first; ``state`` is one or several."""
@@ -237,6 +247,8 @@ class Claims(Records[Claim]):
             statement = statement.where(claims.c.authorization == authorization)
         if parent is not None:
             statement = statement.where(claims.c.parent == parent)
+        if replaces is not None:
+            statement = statement.where(claims.c.replaces == replaces)
         rows = self._session.within(Scoped(statement, claims)).all()
         return [_stored(row, claim) for row, claim in self._opened(rows)]
 
