@@ -135,6 +135,9 @@ class AuthorizationRequest:
     administrative_reference: str = ""
     earlier_ref: str = ""
     trace: str = ""
+    plan: str = ""  # What it is under, for the payer's policy; never on the wire.
+    line_of_business: str = ""
+    state: str = ""  # "" is the clinic's.
 
     def __post_init__(self) -> None:
         assert len(self.diagnoses) <= DIAGNOSES_MAX, "intake lets no more through"

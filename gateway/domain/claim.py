@@ -96,6 +96,9 @@ class Claim:
     release: str = "Y"  # CLM09
     signature_on_file: bool = True  # CLM06
     other_coverages: tuple[OtherCoverage, ...] = ()
+    plan: str = ""  # What it is under, for the payer's policy; never on the wire.
+    line_of_business: str = ""
+    state: str = ""  # "" is the clinic's.
 
     def __post_init__(self) -> None:
         assert len(self.control_number) <= 20, "CLM01 holds 20 characters at most (005010X222A1)"

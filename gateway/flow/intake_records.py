@@ -40,6 +40,7 @@ from gateway.flow.intake_values import (
     Whole,
     text,
 )
+from gateway.settings import LineOfBusiness
 
 REQUEST_LINES_MAX = 99  # 005010X217: the service loop 2000F
 
@@ -180,8 +181,12 @@ class Insured(Owned):
 
 
 class Record(Insured):
-    """What authorization requests and claims have in common."""
+    """What authorization requests and claims have in common. ``plan``, ``line_of_business`` and ``state`` choose among
+    the rows of the payer's policy; the state is the clinic's where it is left out."""
 
+    plan: Text50 = ""
+    line_of_business: LineOfBusiness | None = None
+    state: State | None = None
     diagnoses: Annotated[tuple[Diagnosis, ...], Field(max_length=DIAGNOSES_MAX)] = ()
     place_of_service: Place = "11"
     onset_on: Day | None = None

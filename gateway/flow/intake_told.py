@@ -16,7 +16,7 @@ from gateway.flow.intake_checks import Problem, Raw, provider_problems, window_p
 from gateway.flow.intake_records import Insured, Part, Patient, Provider
 from gateway.flow.intake_values import Cents, Day, Flag, State, Text50, Whole, day_of, quietly, text
 from gateway.flow.intake_words import JsonPath
-from gateway.settings import Settings
+from gateway.settings import LineOfBusiness, Settings
 
 _Discipline = Literal["GP", "GO", "GN"]
 _DAYS_THAT_WERE = ("first_treated_on", "signed_on", "verbal_on", "ordered_on", "sent_on")
@@ -44,7 +44,7 @@ class Coverage(Insured):
     type: Literal["coverage"]
     patient: Patient
     plan: Text50 = ""
-    line_of_business: Text50 = ""
+    line_of_business: LineOfBusiness | None = None
     state: State | None = None
     starts_on: Day | None = None
     ends_on: Day | None = None
@@ -106,7 +106,7 @@ def coverage(record: Coverage, settings: Settings, new_id: NewId) -> told.Covera
         subscriber=subscriber,
         dependent=dependent,
         plan=record.plan,
-        line_of_business=record.line_of_business,
+        line_of_business=record.line_of_business or "",
         state=record.state or "",
         starts_on=record.starts_on,
         ends_on=record.ends_on,

@@ -7,6 +7,7 @@ from gateway.settings.as2 import As2, As2Identity, As2Key, As2Tls, As2Transport,
 from gateway.settings.certificates import CertificateSource
 from gateway.settings.identifiers import npi_is_valid, npi_with_check_digit, taxonomy_is_valid
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
+from gateway.settings.policies import LineOfBusiness
 from gateway.settings.schema import (
     Clinic,
     Envelope,
@@ -31,6 +32,7 @@ __all__ = [
     "Envelope",
     "Expectations",
     "KeyPair",
+    "LineOfBusiness",
     "Organisation",
     "Partner",
     "PayerPolicy",
