@@ -6,6 +6,7 @@ from datetime import date
 from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, RequestedService, Unit
 from gateway.domain.claim import Claim, ServiceLine
 from gateway.domain.coverage import Coverage, VisitLimit
+from gateway.domain.instruction import Channel, Correction, Evidence, Instruction
 from gateway.domain.parties import (
     Address,
     Dependent,
@@ -18,6 +19,7 @@ from gateway.domain.parties import (
     Subscriber,
 )
 from gateway.domain.plan_of_care import PlanOfCare
+from gateway.domain.visit import Status, Visit
 from gateway.ledger.entry import Bucket
 
 MOTHER = Person(
@@ -116,6 +118,35 @@ def plan_of_care(number: int = 1, *, organisation: str = "north", clinic: str = 
         physician=Provider(name="Fotheringay", first="Ambrose"),
         progress_reports=(date(2026, 2, 20),),
         documents=("plan_of_care",),
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]
+
+
+def visit(number: int = 1, *, organisation: str = "north", clinic: str = "a", **changed: object) -> Visit:
+    made = Visit(
+        id=f"ap_{organisation}{clinic}{number:016}",
+        organisation=organisation,
+        clinic=clinic,
+        client_ref=f"ACCT-31337-{number}",
+        served_on=date(2026, 3, 2),
+        discipline="GP",
+        status=Status.SCHEDULED,
+        payer=PAYER,
+        subscriber=Subscriber(member_id="MBR77001234", person=MOTHER),
+        note="Quintessa comes with Peregrine",
+    )
+    return replace(made, **changed)  # type: ignore[arg-type]
+
+
+def instruction(number: int = 1, *, organisation: str = "north", clinic: str = "a", **changed: object) -> Instruction:
+    made = Instruction(
+        id=f"is_{organisation}{clinic}{number:016}",
+        organisation=organisation,
+        clinic=clinic,
+        client_ref=f"ACCT-31337-{number}",
+        evidence=Evidence(channel=Channel.PHONE, seen_on=date(2026, 3, 2), by="Ambrose Fotheringay"),
+        authorization_ref=f"ACCT-31337-{number}",
+        correction=Correction(remaining=3),
     )
     return replace(made, **changed)  # type: ignore[arg-type]
 

@@ -57,6 +57,7 @@ def post(kind: str, held: Bucket, balance: Balance, quantity: int, key: str, **m
         ("void", {"committed": 1, "consumed": 2}, 3, {"available": 3}),
         ("expire", {"available": 4}, 4, {"expired": 4}),
         ("give_back", {"available": 4}, 3, {"available": 1, "returned": 3}),
+        ("retract", {"rendered": 2}, 1, {"rendered": 1, "available": 1}),
     ],
 )
 def test_each_event_posts_what_the_facts_say(
@@ -174,6 +175,7 @@ STEPS = {  # By hand from domain facts 6.2: what each event empties, in order, a
     "void": (["committed", "consumed"], "available"),
     "expire": (["available"], "expired"),
     "give_back": (["available"], "returned"),
+    "retract": (["rendered"], "available"),
 }
 histories = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(1, 4)), max_size=30)
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from store_samples import SECRETS, claim, coverage, plan_of_care, request
+from store_samples import SECRETS, claim, coverage, instruction, plan_of_care, request, visit
 
 from gateway.errors import GatewayError, StoreBehind
 from gateway.store import Keyring, Scope, Store, StoreUnavailable
@@ -135,6 +135,8 @@ def test_after_a_rotation_everything_is_sealed_with_the_new_key(database_url: st
         tx.claims.add(claim(), partner="p", digest="d")
         tx.coverages.put(coverage(), digest="d")
         tx.plans_of_care.put(plan_of_care(), digest="d")
+        tx.appointments.add(visit(), digest="d", member_id="MBR77001234", payer="p")
+        tx.instructions.add(instruction(), digest="d", authorization=request().id, member_id="MBR77001234")
         tx.identifiers.add(request().id, "account", "ACCT-31337")
         tx.inputs.add(kind="command", name="book", holds_on=tx.now.date(), content={"a": 1})
     payload = store.payloads.put([b"ISA"])
@@ -142,7 +144,7 @@ def test_after_a_rotation_everything_is_sealed_with_the_new_key(database_url: st
 
     ring = old.rotate(path)
     store = Store.open(database_url, payloads=str(tmp_path / "payloads"), keys=ring)
-    assert store.rewrap() == 3 + 2 + 2 + 1 + 1 + 1  # People, cases, what is told of them, identifier, input, payload.
+    assert store.rewrap() == 3 + 2 + 4 + 1 + 1 + 1  # People, cases, what is told of them, identifier, input, payload.
     assert store.rewrap() == 0
     with store.engine.connect() as connection:
         for table, column in SEALED.items():
@@ -153,6 +155,8 @@ def test_after_a_rotation_everything_is_sealed_with_the_new_key(database_url: st
         assert tx.claims.get(claim().id).claim == claim()
         assert tx.coverages.get(coverage().id).coverage == coverage()
         assert tx.plans_of_care.get(plan_of_care().id).plan == plan_of_care()
+        assert tx.appointments.get(visit().id).visit == visit()
+        assert tx.instructions.get(instruction().id).instruction == instruction()
         assert tx.identifiers.of(request().id)[0].value == "ACCT-31337"
         assert tx.inputs.list()[0].content == {"a": 1}
     assert store.payloads.read(payload) == b"ISA"

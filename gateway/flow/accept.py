@@ -6,7 +6,7 @@ nothing. The answer is a document of its own, written beside the file where it c
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,16 +15,20 @@ from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
 from gateway.domain.coverage import Coverage
 from gateway.domain.plan_of_care import PlanOfCare
+from gateway.domain.visit import Visit
 from gateway.errors import Finding, GatewayError
-from gateway.flow import intake
+from gateway.flow import intake, visits
 from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREFIX
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import enqueue
+from gateway.flow.told import Taken
 from gateway.store import Added, Ids, Job
 
 log = logs.get()
 FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 RESULT_SUFFIX = ".result.json"
+TELLERS: Mapping[type, Callable[..., Taken]] = {Visit: visits.take}
+"""What takes a record in that goes to the ledger at once: (house, tx, record, digest=..., document=...)."""
 _CONFLICT_FIXES: Mapping[type, str] = {
     AuthorizationRequest: "Submit the change under a number of its own, as a revision",
     Claim: "Submit the change under a number of its own, as a replacement (frequency 7)",
@@ -96,8 +100,11 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
     result: dict[str, Any] = {"document": document, "accepted": [], "repeated": [], "conflicts": [], "rejected": []}
     submit: set[tuple[str, str]] = set()
     for each in batch.accepted:
-        added, sent = _add(house, tx, each, document)
         tx.documents.link(document, each.record.organisation, each.record.clinic)
+        if type(each.record) in TELLERS:
+            _tell(house, tx, each, document, result)
+            continue
+        added, sent = _add(house, tx, each, document)
         shown = {"index": each.index, "client_ref": each.record.client_ref, "id": added.id}
         if added.outcome in ("new", "changed"):
             tx.identifiers.add(added.id, "client_ref", each.record.client_ref, document=document)
@@ -115,12 +122,27 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
                 result["repeated"].append({**shown, "id": added.existing})
     for partner_name, submitted in sorted(submit):
         enqueue(tx, partner_name, submitted, document)
-    result["rejected"] = [
+    result["rejected"] += [
         {"index": each.index, "client_ref": each.client_ref, "findings": [f.as_json() for f in each.findings]}
         for each in batch.rejected
     ]
+    result["rejected"].sort(key=lambda each: each["index"])
     result["findings"] = [each.as_json() for each in batch.findings]
     return result
+
+
+def _tell(house: House, tx: Transaction, each: intake.Accepted, document: str, result: dict[str, Any]) -> None:
+    """Lets a record take effect in the ledger, and says what became of it."""
+    taken = TELLERS[type(each.record)](house, tx, each.record, digest=each.digest, document=document)
+    shown = {"index": each.index, "client_ref": each.record.client_ref, "id": taken.id}
+    findings = [one.as_json() for one in taken.findings]
+    if taken.outcome == "refused":
+        result["rejected"].append({"index": each.index, "client_ref": each.record.client_ref, "findings": findings})
+    elif taken.outcome == "conflict":
+        tx.events.add(taken.id, "case.conflict", document=document)
+        result["conflicts"].append({**shown, "findings": findings})
+    else:
+        result["accepted" if taken.outcome == "new" else "repeated"].append(shown)
 
 
 def _add(
@@ -132,6 +154,7 @@ def _add(
         return tx.coverages.put(record, digest=each.digest, document=document), None
     if isinstance(record, PlanOfCare):
         return tx.plans_of_care.put(record, digest=each.digest, document=document), None
+    assert isinstance(record, AuthorizationRequest | Claim), "what goes to the ledger at once has its teller"
     set_type: Literal["278", "837"] = "278" if isinstance(record, AuthorizationRequest) else "837"
     partner = house.settings.partner_for(record.payer.id, set_type)
     assert partner is not None, "intake lets no record through whose payer nobody serves"

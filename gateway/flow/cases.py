@@ -175,10 +175,10 @@ def of_one_patient(request: AuthorizationRequest | Claim, other: AuthorizationRe
     a clinic mistypes one; what follows from a number that leads to another patient cannot be called back."""
     members = {each.subscriber.member_id.strip().casefold() for each in (request, other)}
     payers = {each.payer.id for each in (request, other)}
-    return len(members) == len(payers) == 1 and _one_person(request.patient, other.patient)
+    return len(members) == len(payers) == 1 and one_person(request.patient, other.patient)
 
 
-def _one_person(one: Person, other: Person) -> bool:
+def one_person(one: Person, other: Person) -> bool:
     """By birth date and first name, as far as both are known: a plan's number may be a whole family's."""
     names = {"".join(each.first.casefold().split()[:1]) for each in (one, other)} - {""}
     dates = {each.born for each in (one, other)} - {None}

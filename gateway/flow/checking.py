@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency
+from gateway.flow.booked import booked, seen_by
 from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by, of_one_patient
 from gateway.flow.house import House
 from gateway.flow.policies import day_of, policy_of
@@ -56,7 +57,7 @@ def claim_case(
         claim=claim,
         request=authorization.request if authorization else None,
         buckets=buckets,
-        balances=tx.books.balances([each.id for each in buckets]),
+        balances=seen_by(tx.books.balances([each.id for each in buckets]), booked(tx, claim, buckets)),
         policy=policy_of(house, claim, day_of(claim, house.today)),
         date=house.today,
         authorization=authorization.id if authorization else "",

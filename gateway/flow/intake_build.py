@@ -258,8 +258,6 @@ def _requested(sequence: int, line: submitted.RequestedLine) -> RequestedService
 
 
 def _billed(control_number: str, line: submitted.BilledLine) -> ServiceLine:
-    minutes = line.minutes or submitted.Minutes()
-    performed = ((Performer.THERAPIST, minutes.therapist), (Performer.ASSISTANT, minutes.assistant))
     return ServiceLine(
         control_number=control_number,
         procedure=line.procedure,
@@ -268,9 +266,16 @@ def _billed(control_number: str, line: submitted.BilledLine) -> ServiceLine:
         served_on=line.served_on,
         modifiers=line.modifiers,
         pointers=line.pointers,
-        minutes=tuple(Performed(performer=who, minutes=count) for who, count in performed if count),
+        minutes=performed(line.minutes),
         authorization=line.authorization or "",
     )
+
+
+def performed(given: submitted.Minutes | None) -> tuple[Performed, ...]:
+    """The minutes of those who spent any."""
+    minutes = given or submitted.Minutes()
+    both = ((Performer.THERAPIST, minutes.therapist), (Performer.ASSISTANT, minutes.assistant))
+    return tuple(Performed(performer=who, minutes=count) for who, count in both if count)
 
 
 def _accident(accident: submitted.Accident | None) -> Accident | None:

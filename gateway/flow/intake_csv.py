@@ -18,7 +18,9 @@ from gateway.flow.intake_words import JsonPath, finding, unknown_key
 Convert = Callable[[str], Any]
 
 _KEY = ("type", "organisation", "clinic", "client_ref")  # What rows of one record have in common.
-REQUIRED = (*_KEY, "payer", "patient_last_name", "patient_born")
+REQUIRED = _KEY
+_OF_CASES = ("payer", "patient_last_name", "patient_born")  # What requests and claims need besides.
+_STAY_HERE = frozenset({"visit"})  # Types that name their authorization in place of patient and payer.
 _ROLES = ("service", "rendering", "ordering", "referring", "primary_care", "facility")
 
 
@@ -64,6 +66,7 @@ def _columns() -> dict[str, tuple[JsonPath, Convert]]:
     add("visits units days", _number)
     add("release_signed", _flag)
     add("name phone fax email", prefix="contact_", path=("contact",))
+    add("status served_on discipline override")
     add("payer_claim_number authorization authorization_ref referral filing charge patient_paid")
     for role in _ROLES:
         add("name last_name first_name npi taxonomy phone", prefix=f"{role}_", path=(role,))
@@ -108,11 +111,11 @@ def read_rows(data: bytes) -> tuple[list[Source], list[Finding]]:
     if not rows:
         return [], []
     (_, header), *body = rows
-    findings = list(_header_findings(header))
+    findings = list(_header_findings(header, body))
     return ([], findings) if findings else (list(_records(header, body)), [])
 
 
-def _header_findings(header: list[str]) -> Iterator[Finding]:
+def _header_findings(header: list[str], body: list[tuple[int, list[str]]]) -> Iterator[Finding]:
     if len(header) == 1 and re.search(r"[;\t|]", header[0]):
         yield finding("csv", "row 1", "the cells are not separated by commas", "Save the file with commas")
         return
@@ -124,7 +127,9 @@ def _header_findings(header: list[str]) -> Iterator[Finding]:
             yield finding("csv", place, "there is no such column", near)
         elif name in header[: position - 1]:
             yield finding("csv", place, f"the column {name} is there twice", "Keep one of them")
-    for name in REQUIRED:
+    at = header.index("type") if "type" in header else len(header)
+    types = {row[at] for _, row in body if len(row) > at} - {""}
+    for name in REQUIRED if types and types <= _STAY_HERE else (*REQUIRED, *_OF_CASES):
         if name not in header:
             yield finding("csv", "row 1", f"the column {name} is missing", "Add it")
 

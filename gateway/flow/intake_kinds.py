@@ -9,12 +9,13 @@ from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
 from gateway.domain.coverage import Coverage
 from gateway.domain.plan_of_care import PlanOfCare
-from gateway.flow import intake_build, intake_checks, intake_records, intake_told
+from gateway.domain.visit import Visit
+from gateway.flow import intake_build, intake_checks, intake_records, intake_told, intake_visits
 from gateway.flow.intake_build import NewId
 from gateway.flow.intake_checks import Problem, Raw
 from gateway.settings import Settings
 
-Record = AuthorizationRequest | Claim | Coverage | PlanOfCare
+Record = AuthorizationRequest | Claim | Coverage | PlanOfCare | Visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +46,5 @@ KINDS = {
     "plan_of_care": Kind(
         model=intake_told.PlanOfCare, build=intake_told.plan_of_care, problems=intake_told.plan_of_care_problems
     ),
+    "visit": Kind(model=intake_visits.Visit, build=intake_visits.visit, problems=intake_visits.visit_problems),
 }

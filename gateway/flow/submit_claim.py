@@ -10,6 +10,7 @@ from datetime import datetime
 from gateway import rules
 from gateway.domain.claim import Claim, ClaimBatch, Frequency, Submitter
 from gateway.errors import Finding, Severity
+from gateway.flow.booked import booked, pass_on
 from gateway.flow.cases import BILLABLE, UNDECIDED, State, of_one_patient
 from gateway.flow.checking import claim_case, controlling, patient_of
 from gateway.flow.house import House
@@ -161,6 +162,7 @@ def _draw(
         authorization=authorization.id,
         counted={visit for each in other_claims(tx, authorization.id, claim.id) for visit in each.visits},
         exempt=policy.exempt_procedures,
+        booked=booked(tx, claim, buckets),
     )
 
 
@@ -177,12 +179,16 @@ def _commit(
     claim: Claim,
     document: str,
 ) -> None:
-    balances = tx.books.balances(sorted({each.bucket.id for each in drawn.draws}), lock=True)
+    buckets = {each.bucket.id: each.bucket for each in drawn.draws}
+    balances = tx.books.balances(buckets, lock=True)
+    own = booked(tx, claim, tuple(buckets.values()))
     today = tx.now.date()
-    for entry in commits(
-        claim, drawn.draws, balances, document=document, holds_on=today, key=document, actor=tx.scope.actor
-    ):
+    entries = commits(
+        claim, drawn.draws, balances, document=document, holds_on=today, key=document, actor=tx.scope.actor, booked=own
+    )
+    for entry in entries:
         tx.books.post(entry)
+    pass_on(tx, drawn.draws, entries)
     taken = sum(each.quantity for each in drawn.draws)
     tx.events.add(
         stored.id,

@@ -51,7 +51,15 @@ MOVES: Mapping[str, frozenset[tuple[Account, Account]]] = {
     "grant": frozenset({(_A.GRANT, _A.AVAILABLE)}),
     "reserve": frozenset({(_A.AVAILABLE, _A.RESERVED)}),
     "unreserve": frozenset({(_A.RESERVED, _A.AVAILABLE)}),
-    "render": frozenset({(_A.RESERVED, _A.RENDERED), (_A.AVAILABLE, _A.RENDERED), (_A.GRANT, _A.AVAILABLE)}),
+    "render": frozenset(
+        {
+            (_A.RESERVED, _A.RENDERED),
+            (_A.AVAILABLE, _A.RENDERED),
+            (_A.EXPIRED, _A.RENDERED),
+            (_A.GRANT, _A.AVAILABLE),
+        }
+    ),
+    "retract": frozenset({(_A.RENDERED, _A.AVAILABLE), (_A.UNCOVERED, _A.UNAUTHORIZED)}),
     "commit": frozenset(
         {
             (_A.RENDERED, _A.COMMITTED),
@@ -67,7 +75,7 @@ MOVES: Mapping[str, frozenset[tuple[Account, Account]]] = {
     "void": frozenset({(_A.COMMITTED, _A.AVAILABLE), (_A.CONSUMED, _A.AVAILABLE)}),
     "expire": frozenset({(_A.AVAILABLE, _A.EXPIRED)}),
     "return": frozenset({(_A.AVAILABLE, _A.RETURNED)}),
-    "transfer": frozenset({(_A.AVAILABLE, _A.MOVED), (_A.GRANT, _A.AVAILABLE)}),
+    "transfer": frozenset({(_A.AVAILABLE, _A.MOVED), (_A.EXPIRED, _A.MOVED), (_A.GRANT, _A.AVAILABLE)}),
     "uncovered": frozenset({(_A.UNAUTHORIZED, _A.UNCOVERED)}),
     "cover": frozenset({(_A.GRANT, _A.AVAILABLE), (_A.AVAILABLE, _A.RENDERED), (_A.UNCOVERED, _A.UNAUTHORIZED)}),
     "opening": frozenset({(_A.GRANT, _A.AVAILABLE), (_A.AVAILABLE, _A.CONSUMED)}),

@@ -5,8 +5,8 @@ clinic, patient and payer (the caller hands those in) fits its procedure, discip
 first. A visit counts once for each bucket, date and discipline, however many lines it has (domain facts, 6.1).
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -15,10 +15,12 @@ from gateway.domain.claim import Claim, ServiceLine
 from gateway.ledger import units
 from gateway.ledger.billed import BilledClaim
 from gateway.ledger.certifying import MEMO
-from gateway.ledger.entry import Balances, Bucket, Cause, Entry, apply, digest
+from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, apply, digest
 from gateway.ledger.granting import DISCIPLINES
 
-_ONCE_A_DAY = (Unit.VISIT, Unit.DAY)
+ONCE_A_DAY = (Unit.VISIT, Unit.DAY)
+Booked = Mapping[tuple[str, str], Mapping[Account, int]]
+"""What visits have booked (RESERVED) and rendered, by bucket id and the visit's name: theirs, and nobody else's."""
 
 
 class Gap(StrEnum):
@@ -38,7 +40,7 @@ class Draw:
     """What a claim takes from a bucket: for one visit, or for one line where units are counted.
 
     ``lines`` are the control numbers (REF*6R) that it serves. ``quantity`` 0 says that an earlier claim has taken the
-    visit already. ``visit_key`` is "" where units or minutes are counted.
+    visit already. ``visit_key`` is "" where units or minutes are counted; ``visit`` names the visit in any case.
     """
 
     bucket: Bucket
@@ -46,6 +48,7 @@ class Draw:
     visit_key: str
     lines: tuple[str, ...]
     served_on: date
+    visit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,12 @@ def visit_key(claim: BilledClaim, line: ServiceLine, bucket: Bucket) -> str:
     words = [discipline(line)] if discipline(line) else list(bucket.modifiers)
     if len(words) != 1:
         words = sorted({discipline(each) for each in claim.lines if each.served_on == line.served_on} - {""})
-    return digest("vi", bucket.authorization, line.served_on.isoformat(), words[0] if words else "")
+    return key_of(bucket.authorization, line.served_on, words[0] if words else "")
+
+
+def key_of(authorization: str, day: date, discipline: str) -> str:
+    """The opaque name of a visit: of one authorization's patient, on one day, in one discipline."""
+    return digest("vi", authorization, day.isoformat(), discipline)
 
 
 def candidates(
@@ -99,7 +107,7 @@ def candidates(
         left = [each for each in left if test(each)]
         if not left:
             return (), gap
-    return tuple(sorted(left, key=_order)), None
+    return tuple(sorted(left, key=in_turn)), None
 
 
 def bucket_for(claim: Claim, line: ServiceLine, buckets: Iterable[Bucket], balances: Balances) -> Bucket | None:
@@ -126,13 +134,15 @@ def draw(
     authorization: str = "",
     counted: Collection[tuple[str, str]] = (),
     exempt: Collection[str] = (),
+    booked: Booked | None = None,
 ) -> Drawn:
     """What a claim takes, bucket by bucket, and the lines that nothing serves.
 
     ``counted`` are (bucket id, visit key) that earlier claims hold; ``exempt`` are procedures that this payer wants no
-    authorization for. A line is served whole by one bucket, or not at all.
+    authorization for. ``booked`` is what each visit holds itself; without it a claim may take whatever is booked. A
+    line is served whole by one bucket, or not at all.
     """
-    remaining = {each.id: left(each, balances) for each in buckets}
+    stock = _Stock(buckets, balances, booked)
     draws: dict[tuple[str, str], Draw] = {}
     uncovered: list[Uncovered] = []
     for line in claim.lines:
@@ -142,7 +152,7 @@ def draw(
         if gap is not None:
             uncovered.append(Uncovered(line=line.control_number, gap=gap))
             continue
-        made = _take(claim, line, fitting, remaining, draws, counted)
+        made = _take(claim, line, fitting, stock, draws, counted)
         if isinstance(made, Uncovered):
             uncovered.append(made)
         else:
@@ -151,13 +161,24 @@ def draw(
 
 
 def commits(
-    claim: Claim, draws: Iterable[Draw], balances: Balances, *, document: str, holds_on: date, key: str, actor: str = ""
+    claim: Claim,
+    draws: Iterable[Draw],
+    balances: Balances,
+    *,
+    document: str,
+    holds_on: date,
+    key: str,
+    actor: str = "",
+    booked: Booked | None = None,
 ) -> tuple[Entry, ...]:
-    """The entries that commit what a claim takes. ``key`` names the sending, so that a later one commits anew."""
+    """The entries that commit what a claim takes, in the order of its draws, which may take nothing. ``key`` names the
+    sending, so that a later one commits anew; ``booked`` is what was handed to ``draw``."""
     entries = []
+    own = {name: dict(held) for name, held in (booked or {}).items()}
     for each in draws:
         if not each.quantity:
             continue
+        mine = own.setdefault((each.bucket.id, each.visit), {})
         entry = units.commit(
             each.bucket,
             balances.get(each.bucket.id, {}),
@@ -173,37 +194,58 @@ def commits(
             key=f"{key}/{claim.id}/{each.visit_key or each.lines[0]}",
             visit_key=each.visit_key,
             late=each.bucket.holds_on(each.served_on),
+            own=None if booked is None else mine,
         )
+        for posting in entry.postings:
+            if posting.source in mine:
+                mine[posting.source] -= posting.quantity
         balances = apply(balances, entry)
         entries.append(entry)
     return tuple(entries)
+
+
+class _Stock:
+    """What is left to draw: of each bucket what is free, and what each visit has booked there."""
+
+    def __init__(self, buckets: Iterable[Bucket], balances: Balances, booked: Booked | None) -> None:
+        accounts = units.LATE if booked is None else units.FREE
+        self._free = {each.id: sum(balances.get(each.id, {}).get(one, 0) for one in accounts) for each in buckets}
+        self._own = {name: sum(held.values()) for name, held in (booked or {}).items()}
+
+    def take(self, bucket: Bucket, visit: str, quantity: int) -> bool:
+        """False where there is too little; a bucket without a finite grant always has enough."""
+        own = self._own.get((bucket.id, visit), 0)
+        if bucket.limited and self._free[bucket.id] + own < quantity:
+            return False
+        used = min(own, quantity)
+        self._own[bucket.id, visit] = own - used
+        self._free[bucket.id] -= quantity - used
+        return True
 
 
 def _take(
     claim: Claim,
     line: ServiceLine,
     fitting: Sequence[Bucket],
-    remaining: dict[str, int],
+    stock: _Stock,
     draws: dict[tuple[str, str], Draw],
     counted: Collection[tuple[str, str]],
 ) -> Draw | Uncovered:
-    number = line.control_number
-    keys = {each.id: visit_key(claim, line, each) if each.unit in _ONCE_A_DAY else "" for each in fitting}
+    number, day = line.control_number, line.served_on
+    visits = {each.id: visit_key(claim, line, each) for each in fitting}
     for bucket in fitting:  # A visit that is counted already costs nothing more.
-        key = keys[bucket.id]
+        key = visits[bucket.id] if bucket.unit in ONCE_A_DAY else ""
         known = draws.get((bucket.id, key)) if key else None
         if known:
-            lines = (*known.lines, number)
-            return Draw(bucket=bucket, quantity=known.quantity, visit_key=key, lines=lines, served_on=line.served_on)
+            return replace(known, lines=(*known.lines, number), served_on=day)
         if key and (bucket.id, key) in counted:
-            return Draw(bucket=bucket, quantity=0, visit_key=key, lines=(number,), served_on=line.served_on)
+            return Draw(bucket=bucket, quantity=0, visit_key=key, lines=(number,), served_on=day, visit=key)
     wanted = _quantity(line)
     for bucket in fitting:
-        needed = wanted(bucket)
-        if needed is not None and (not bucket.limited or remaining[bucket.id] >= needed):
-            remaining[bucket.id] -= needed
-            key = keys[bucket.id]
-            return Draw(bucket=bucket, quantity=needed, visit_key=key, lines=(number,), served_on=line.served_on)
+        needed, visit = wanted(bucket), visits[bucket.id]
+        if needed is not None and stock.take(bucket, visit, needed):
+            key = visit if bucket.unit in ONCE_A_DAY else ""
+            return Draw(bucket=bucket, quantity=needed, visit_key=key, lines=(number,), served_on=day, visit=visit)
     unknown = all(wanted(each) is None for each in fitting)
     return Uncovered(line=number, gap=Gap.MINUTES_UNKNOWN if unknown else Gap.EXHAUSTED, bucket=fitting[0].id)
 
@@ -233,6 +275,6 @@ def _fits_discipline(bucket: Bucket, line: ServiceLine) -> bool:
     return not word or not bucket.modifiers or word in bucket.modifiers
 
 
-def _order(bucket: Bucket) -> tuple[date, bool, date, str]:
+def in_turn(bucket: Bucket) -> tuple[date, bool, date, str]:
     """First what ends first; then what names its procedures; then what starts first."""
     return (bucket.ends_on or date.max, not bucket.procedures, bucket.starts_on or date.min, bucket.id)

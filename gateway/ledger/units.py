@@ -5,7 +5,7 @@ not hold enough: nothing here makes an account negative. The id comes from the k
 caller's name of the cause; whether an entry is a repeat is asked by ``id_of`` before it is worked out again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from gateway.domain.authorization import Unit
@@ -14,7 +14,7 @@ from gateway.ledger.entry import Account, Balance, Bucket, Cause, Entry, Posting
 
 COMMITTABLE = (Account.RENDERED, Account.RESERVED, Account.AVAILABLE)
 LATE = (*COMMITTABLE, Account.EXPIRED)
-GIVEN_BACK = (Account.AVAILABLE, Account.EXPIRED)  # Where what a claim gave back is, now or after the window's end.
+FREE = (Account.AVAILABLE, Account.EXPIRED)  # What nobody has booked, now or after the window's end.
 
 _WORDS = {Unit.VISIT: "visits", Unit.UNIT: "units", Unit.MINUTE: "minutes", Unit.DAY: "days"}
 
@@ -54,11 +54,41 @@ def unreserve(
 
 
 def render(
-    bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
+    bucket: Bucket,
+    balance: Balance,
+    quantity: int,
+    *,
+    cause: Cause,
+    holds_on: date,
+    key: str,
+    visit_key: str = "",
+    own: Mapping[Account, int] | None = None,
+    late: bool = False,
 ) -> Entry:
-    """The visit took place: from what was reserved, and what that lacks from what is available."""
-    sources = (Account.RESERVED, Account.AVAILABLE)
-    return _draw("render", bucket, balance, quantity, sources, Account.RENDERED, cause, holds_on, key, visit_key)
+    """The visit took place: from what was reserved, and what that lacks from what is available.
+
+    ``own`` is what this visit itself has reserved; without it all that is reserved may be taken. With ``late``,
+    EXPIRED is drawn on last: the visit lay inside of the window, and was told of after its end.
+    """
+    sources = (Account.RESERVED, *(FREE if late else FREE[:1]))
+    held = balance if own is None else _capped(balance, own)
+    return _draw("render", bucket, held, quantity, sources, Account.RENDERED, cause, holds_on, key, visit_key)
+
+
+def retract(
+    bucket: Bucket,
+    balance: Balance,
+    quantity: int,
+    *,
+    source: Account = Account.RENDERED,
+    cause: Cause,
+    holds_on: date,
+    key: str,
+    visit_key: str = "",
+) -> Entry:
+    """A visit that was told to have taken place did not: RENDERED, or UNCOVERED, is taken back."""
+    target = Account.AVAILABLE if source is Account.RENDERED else Account.UNAUTHORIZED
+    return _move("retract", bucket, balance, quantity, source, target, cause, holds_on, key, visit_key)
 
 
 def commit(
@@ -71,21 +101,24 @@ def commit(
     key: str,
     visit_key: str = "",
     late: bool = False,
+    own: Mapping[Account, int] | None = None,
 ) -> Entry:
     """The 837P went out: from RENDERED, else RESERVED, else AVAILABLE.
 
-    With ``late``, EXPIRED is drawn on last: the window's end blocks later dates of service, not later claims, so the
+    ``own`` is what the billed visit itself has rendered or reserved; without it all of it may be taken. With
+    ``late``, EXPIRED is drawn on last: the window's end blocks later dates of service, not later claims, so the
     caller has seen that this date of service lies inside.
     """
     sources = LATE if late else COMMITTABLE
-    return _draw("commit", bucket, balance, quantity, sources, Account.COMMITTED, cause, holds_on, key, visit_key)
+    held = balance if own is None else _capped(balance, own)
+    return _draw("commit", bucket, held, quantity, sources, Account.COMMITTED, cause, holds_on, key, visit_key)
 
 
 def recommit(
     bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
 ) -> Entry:
     """What a claim gave back is claimed again: the payer decided otherwise. What others have booked stays theirs."""
-    return _draw("commit", bucket, balance, quantity, GIVEN_BACK, Account.COMMITTED, cause, holds_on, key, visit_key)
+    return _draw("commit", bucket, balance, quantity, FREE, Account.COMMITTED, cause, holds_on, key, visit_key)
 
 
 def release(
@@ -181,15 +214,24 @@ def cover(
 
 
 def transfer(
-    bucket: Bucket, balance: Balance, quantity: int, *, to: Bucket, cause: Cause, holds_on: date, key: str
+    bucket: Bucket,
+    balance: Balance,
+    quantity: int,
+    *,
+    to: Bucket,
+    cause: Cause,
+    holds_on: date,
+    key: str,
+    note: str = "",
+    expired: bool = False,
 ) -> Entry:
-    """A plan change or continuity of care: what is left here is granted there."""
+    """A plan change or continuity of care: what is left here is granted there. With ``expired``, so is what was left
+    when the window ended: the payer moved its end."""
     assert bucket.unit is to.unit, "a quantity keeps its unit"
     assert bucket.id != to.id, "a transfer has two ends"
-    _have(bucket, balance, [Account.AVAILABLE], quantity)
-    moved = Posting(bucket.id, Account.AVAILABLE, Account.MOVED, quantity)
+    moved = _postings(bucket, balance, quantity, FREE if expired else FREE[:1], Account.MOVED)
     given = Posting(to.id, Account.GRANT, Account.AVAILABLE, quantity)
-    return _entry("transfer", bucket, (moved, given), cause, holds_on, key)
+    return _entry("transfer", bucket, (*moved, given), cause, holds_on, key, note=note)
 
 
 def opening(bucket: Bucket, granted: int, used: int, *, cause: Cause, holds_on: date, key: str, note: str) -> Entry:
@@ -255,6 +297,14 @@ def _postings(
             postings.append(Posting(bucket.id, source, target, taken))
             quantity -= taken
     return tuple(postings)
+
+
+def _capped(balance: Balance, own: Mapping[Account, int]) -> Balance:
+    """The balance as one visit sees it: what others have booked or rendered is not its to take."""
+    return {
+        account: min(quantity, own.get(account, 0)) if account in (Account.RESERVED, Account.RENDERED) else quantity
+        for account, quantity in balance.items()
+    }
 
 
 def _have(bucket: Bucket, balance: Balance, sources: Sequence[Account], quantity: int) -> None:

@@ -1,5 +1,6 @@
 """What survives: the database, sealed payloads and keys. The only door to SQLAlchemy."""
 
+from gateway.store.appointments import StoredVisit
 from gateway.store.as2_messages import As2Message
 from gateway.store.authorizations import StoredAuthorization
 from gateway.store.claims import BilledLine, StoredClaim
@@ -9,6 +10,7 @@ from gateway.store.documents import Document
 from gateway.store.events import Event
 from gateway.store.identifiers import Identifier
 from gateway.store.inputs import Input
+from gateway.store.instructions import StoredInstruction
 from gateway.store.jobs import Job
 from gateway.store.keys import Keyring, SealBroken
 from gateway.store.records import Added
@@ -37,7 +39,9 @@ __all__ = [
     "StoreUnavailable",
     "StoredAuthorization",
     "StoredClaim",
+    "StoredInstruction",
     "StoredRemittance",
+    "StoredVisit",
     "Task",
     "Transaction",
     "utc_now",

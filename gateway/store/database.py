@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from gateway.errors import GatewayError, StoreBehind
 from gateway.store import payloads as shelves
+from gateway.store.appointments import Appointments
 from gateway.store.as2_messages import As2Messages
 from gateway.store.authorizations import Authorizations
 from gateway.store.books import Books
@@ -26,6 +27,7 @@ from gateway.store.documents import Documents
 from gateway.store.events import Events
 from gateway.store.identifiers import Identifiers
 from gateway.store.inputs import Inputs
+from gateway.store.instructions import Instructions
 from gateway.store.jobs import Jobs
 from gateway.store.keys import Keyring
 from gateway.store.payments import Payments
@@ -75,6 +77,8 @@ class Transaction(Session):
         self.claims = Claims(self)
         self.coverages = Coverages(self)
         self.plans_of_care = PlansOfCare(self)
+        self.appointments = Appointments(self)
+        self.instructions = Instructions(self)
         self.identifiers = Identifiers(self)
         self.events = Events(self)
         self.tasks = Tasks(self)

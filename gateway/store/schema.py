@@ -308,15 +308,15 @@ appointments = sa.Table(
     *_owner(),
     _text("client_key"),
     _text("digest"),
+    _plain("digests"),
     _text("patient_key"),
+    _text("payer"),
     _id("authorization", nullable=False, default="", index=True),
-    _id("bucket", nullable=False, default=""),
     _id("visit_key", nullable=False, default="", index=True),
     sa.Column("served_on", sa.Date, nullable=False, index=True),
     _text("discipline"),
-    _count("quantity"),
     _text("state"),
-    _text("reason"),
+    _plain("held"),
     _id("document", nullable=False, default=""),
     sa.Column("record", sa.LargeBinary, nullable=False),
     _count("version", 1),
@@ -324,6 +324,25 @@ appointments = sa.Table(
     _at("changed_at"),
     sa.UniqueConstraint("organisation", "clinic", "client_key"),
     sa.Index("ix_appointments_patient", "organisation", "clinic", "patient_key"),
+)
+
+instructions = sa.Table(
+    "instructions",
+    metadata,
+    _id(primary_key=True),
+    *_owner(),
+    _text("client_key"),
+    _text("digest"),
+    _text("kind"),
+    _text("patient_key"),
+    _id("authorization", nullable=False, default="", index=True),
+    _id("document", nullable=False, default=""),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    _count("version", 1),
+    _at("created_at"),
+    _at("changed_at"),
+    sa.UniqueConstraint("organisation", "clinic", "client_key"),
+    sa.Index("ix_instructions_patient", "organisation", "clinic", "patient_key"),
 )
 
 
@@ -712,6 +731,8 @@ SEALED = {
     "claims": "record",
     "coverages": "record",
     "plans_of_care": "record",
+    "appointments": "record",
+    "instructions": "record",
     "identifiers": "sealed",
 }
 """The column of each table that holds sealed text; its context is the table's name and the row's id."""
@@ -727,6 +748,7 @@ for _prefix, _table in (
     ("in", inputs),
     ("jo", jobs),
     ("ap", appointments),
+    ("is", instructions),
     ("co", coverages),
     ("pc", plans_of_care),
 ):

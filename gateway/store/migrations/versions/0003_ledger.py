@@ -19,15 +19,15 @@ def upgrade() -> None:
         sa.Column("clinic", sa.Text(), nullable=False),
         sa.Column("client_key", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("digests", sa.JSON(), nullable=False),
         sa.Column("patient_key", sa.Text(), nullable=False),
+        sa.Column("payer", sa.Text(), nullable=False),
         sa.Column("authorization", sa.String(length=64), nullable=False),
-        sa.Column("bucket", sa.String(length=64), nullable=False),
         sa.Column("visit_key", sa.String(length=64), nullable=False),
         sa.Column("served_on", sa.Date(), nullable=False),
         sa.Column("discipline", sa.Text(), nullable=False),
-        sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("held", sa.JSON(), nullable=False),
         sa.Column("document", sa.String(length=64), nullable=False),
         sa.Column("record", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -42,6 +42,28 @@ def upgrade() -> None:
     op.create_index("ix_appointments_patient", "appointments", ["organisation", "clinic", "patient_key"], unique=False)
     op.create_index("ix_appointments_served_on", "appointments", ["served_on"], unique=False)
     op.create_index("ix_appointments_visit_key", "appointments", ["visit_key"], unique=False)
+    op.create_table(
+        "instructions",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("clinic", sa.Text(), nullable=False),
+        sa.Column("client_key", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("patient_key", sa.Text(), nullable=False),
+        sa.Column("authorization", sa.String(length=64), nullable=False),
+        sa.Column("document", sa.String(length=64), nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", _INSTANT, nullable=False),
+        sa.Column("changed_at", _INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_instructions"),
+        sa.UniqueConstraint(
+            "organisation", "clinic", "client_key", name="uq_instructions_organisation_clinic_client_key"
+        ),
+    )
+    op.create_index("ix_instructions_authorization", "instructions", ["authorization"], unique=False)
+    op.create_index("ix_instructions_patient", "instructions", ["organisation", "clinic", "patient_key"], unique=False)
     op.create_table(
         "claim_lines",
         sa.Column("control_number", sa.Text(), nullable=False),
