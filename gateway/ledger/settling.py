@@ -111,7 +111,7 @@ class _Desk:
         """Claims again what was given back, as far as others have not used it since; what of it was paid
         (``paid`` of ``lacking``) is then uncovered."""
         bucket, balance = held.bucket, self._balance(held.bucket)
-        there = sum([balance.get(account, 0) for account in units.GIVEN_BACK]) if bucket.limited else lacking
+        there = sum([balance.get(account, 0) for account in units.FREE]) if bucket.limited else lacking
         again = min(lacking, there)
         self._post(units.recommit, held, again)
         beside = max(0, paid - again)
