@@ -27,18 +27,20 @@ def asked(capsys: pytest.CaptureFixture[str], played: Played, *arguments: str) -
 
 @pytest.mark.parametrize("by", ["client_ref", "id", "trn02", "hcr02", "isa13"])
 def test_a_case_is_traced_by_any_of_its_numbers(by: str, played: Played, capsys: pytest.CaptureFixture[str]) -> None:
-    code, (found,) = asked(capsys, played, "trace", "AUTH-0001")
+    code, whole = asked(capsys, played, "trace", "AUTH-0001")
+    (found,) = whole["cases"]
     assert (code, found["state"], found["kind"]) == (0, "certified", "authorization")
     number = found["id"] if by == "id" else found["numbers"][by][0]
     code, same = asked(capsys, played, "trace", number)
     assert code == 0
-    assert found["id"] in {each["id"] for each in same}
+    assert found["id"] in {each["id"] for each in same["cases"]}
 
 
 def test_a_trace_shows_every_step_from_the_record_to_the_ledger(
     played: Played, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, (claim,) = asked(capsys, played, "trace", "CLAIM-0001")
+    _, whole = asked(capsys, played, "trace", "CLAIM-0001")
+    (claim,) = whole["cases"]
     steps = [each["what"] for each in claim["steps"]]
     for wanted in ("case.accepted", "claim.committed", "case.written", "case.sent", "claim.adjudicated"):
         assert wanted in steps
@@ -50,7 +52,8 @@ def test_a_trace_shows_every_step_from_the_record_to_the_ledger(
 
 
 def test_a_number_that_nobody_has_is_a_finding(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
-    assert asked(capsys, played, "trace", "NOBODY-1") == (1, [])
+    code, nothing = asked(capsys, played, "trace", "NOBODY-1")
+    assert (code, nothing["found"], nothing["nodes"], nothing["links"]) == (1, {}, [], [])
     assert run(["ledger", "NOBODY-1", "--config", played.config]) == 1
 
 

@@ -1,58 +1,13 @@
-"""``trace``, ``ledger``, ``tasks`` and ``jobs``: what is known, shown. Only ``jobs --retry`` changes a thing."""
+"""``ledger``, ``tasks`` and ``jobs``: what is known, shown. Only ``jobs --retry`` changes a thing."""
 
 from dataclasses import asdict
-from typing import Any
 
 from gateway.cli.output import dollars, emit, say, table
 from gateway.flow.house import House
-from gateway.flow.trace import BucketBalance, Trace, bucket_balances
+from gateway.flow.trace import BucketBalance, bucket_balances
 from gateway.flow.trace import trace as find
 
 ALL = 1_000_000
-
-
-def show_trace(house: House, value: str, *, as_json: bool) -> int:
-    """1 where no case has this number."""
-    with house.reading() as tx:
-        found = find(tx, value)
-    if as_json:
-        emit([asdict(each) for each in found], "", as_json=True)
-    for each in found if not as_json else []:
-        _show_one(each)
-    if not found:
-        say(f"No authorization or claim has the number {value}.")
-    return 0 if found else 1
-
-
-def _show_one(found: Trace) -> None:
-    print(f"{found.kind} {found.id}: {found.state}")
-    print(f"  {found.organisation}/{found.clinic}, your number {found.client_ref}, matched on {found.matched_on}")
-    for kind, values in sorted(found.numbers.items()):
-        print(f"  {kind:<14} {', '.join(values)}")
-    rows = [(each.at, each.what, each.document, _detail(each.detail)) for each in found.steps]
-    table("steps", ("at", "what", "document", "detail"), rows)
-    if found.entries:
-        moves = [(each["holds_on"], each["kind"], "; ".join(each["moves"]), each["document"]) for each in found.entries]
-        table("units", ("date", "entry", "moves", "document"), moves)
-    if found.money:
-        lines = [
-            (
-                each["holds_on"],
-                each["kind"],
-                "; ".join(f"{name} {dollars(cents)}" for name, cents in each["lines"].items()),
-            )
-            for each in found.money
-        ]
-        table("money", ("date", "entry", "lines"), lines)
-    for task in found.tasks:
-        print(f"  waits for a person: {task['reason']}. {task['fix']}")
-
-
-def _detail(detail: dict[str, Any]) -> str:
-    shown = {key: value for key, value in detail.items() if value not in ("", [], None)}
-    return " ".join(
-        f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}" for key, value in shown.items()
-    )
 
 
 _COLUMNS = ("available", "reserved", "rendered", "committed", "consumed", "expired", "returned")

@@ -129,13 +129,17 @@ def submit(
 @app.command()
 def trace(
     id: Annotated[str, typer.Argument(help="Our id, the clinic's own number, or any number we or a payer gave.")],
+    evidence: Annotated[bool, typer.Option(help="Write a timely-filing pack of the case as a zip instead.")] = False,
+    to: Annotated[Path, typer.Option(help="The folder that the pack is written into.")] = Path(),
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Show every step of an authorization or claim, found by any of its numbers."""
-    from gateway.cli.looking import show_trace
+    """Show all that hangs together with a number: cases with every step, payments, deposits, documents, matches."""
+    from gateway.cli.tracing import show_trace, write_evidence
 
     with _house(config) as house:
+        if evidence:
+            raise typer.Exit(write_evidence(house, id, to, as_json=as_json))
         raise typer.Exit(show_trace(house, id, as_json=as_json))
 
 

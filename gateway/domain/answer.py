@@ -5,7 +5,7 @@ A value that a 999 quotes (IK404) may be a patient's: it is kept in the record a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -41,6 +41,7 @@ class Answer:
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
     payer_claim_number: str = ""
+    clearinghouse_number: str = ""  # REF*D9 of a 277CA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,10 +264,14 @@ class ClaimAcknowledgment:
             for claim in provider.claims:
                 lines = tuple(status for line in claim.lines for status in line.statuses)
                 statuses = claim.statuses or lines
-                yield _answer("claim", claim.control_number, statuses, payer_claim_number=claim.payer_claim_number)
+                yield replace(
+                    _answer("claim", claim.control_number, statuses),
+                    payer_claim_number=claim.payer_claim_number,
+                    clearinghouse_number=claim.clearinghouse_number,
+                )
 
 
-def _answer(level: str, key: str, statuses: tuple[Status, ...], payer_claim_number: str = "") -> Answer:
+def _answer(level: str, key: str, statuses: tuple[Status, ...]) -> Answer:
     verdicts = {status.verdict for status in statuses}
     for verdict in (Verdict.REJECTED, Verdict.UNKNOWN, Verdict.ACCEPTED):
         if verdict in verdicts:
@@ -276,6 +281,4 @@ def _answer(level: str, key: str, statuses: tuple[Status, ...], payer_claim_numb
     codes = [f"{each.category}:{each.code}" + (f":{each.entity}" if each.entity else "") for each in statuses]
     codes += [f"{more.category}:{more.code}" for each in statuses for more in each.more]
     reasons = tuple(Reason(kind="STC", code=code) for code in codes)
-    return Answer(
-        source="277CA", level=level, key=key, verdict=verdict, reasons=reasons, payer_claim_number=payer_claim_number
-    )
+    return Answer(source="277CA", level=level, key=key, verdict=verdict, reasons=reasons)

@@ -151,6 +151,9 @@ def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> N
     )
     stored = case(tx, subject, lock=True)
     tx.documents.link(document.id, stored.organisation, stored.clinic)
+    tx.identifiers.add(
+        subject, "clearinghouse_number", answer.clearinghouse_number, partner=document.partner, document=document.id
+    )
     close_expectation(tx, subject, answer.source.lower())
     if _arrived_before(tx, document.partner, answer):
         tx.events.add(subject, "case.arrived_before", document=document.id, key=answer.key)

@@ -48,7 +48,7 @@ def trace(tx: Transaction, value: str) -> list[Trace]:
     for each in tx.identifiers.find_any(value):
         if each.subject.startswith(_CASES):
             subjects.setdefault(each.subject, each.kind)
-    return [_one(tx, subject, matched_on) for subject, matched_on in subjects.items()]
+    return [of_case(tx, subject, matched_on) for subject, matched_on in subjects.items()]
 
 
 def _is_there(tx: Transaction, subject: str) -> bool:
@@ -59,7 +59,7 @@ def _is_there(tx: Transaction, subject: str) -> bool:
     return True
 
 
-def _one(tx: Transaction, subject: str, matched_on: str) -> Trace:
+def of_case(tx: Transaction, subject: str, matched_on: str = "id") -> Trace:
     stored = case(tx, subject)
     numbers: dict[str, list[str]] = {}
     for each in tx.identifiers.of(subject):

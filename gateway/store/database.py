@@ -30,6 +30,7 @@ from gateway.store.inputs import Inputs
 from gateway.store.instructions import Instructions
 from gateway.store.jobs import Jobs
 from gateway.store.keys import Keyring
+from gateway.store.links import Links
 from gateway.store.payments import Payments
 from gateway.store.people import People
 from gateway.store.plans_of_care import PlansOfCare
@@ -87,6 +88,7 @@ class Transaction(Session):
         self.payments = Payments(self)
         self.provider_adjustments = ProviderAdjustments(self)
         self.deposits = Deposits(self)
+        self.links = Links(self)
         self.seen = SeenSet(self)
         self.as2_messages = As2Messages(self)
 
