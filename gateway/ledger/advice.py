@@ -5,7 +5,7 @@ come to is then a question about the set of its advices (position.py), in whatev
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -23,6 +23,7 @@ RECEIVABLE = "receivable:payer"
 SECONDARY = frozenset({"2", "3", "20", "21"})  # CLP02: as secondary or tertiary, forwarded or not.
 ELSEWHERE = {"23": "not this payer's claim, forwarded", "25": "a predetermination, no payment"}
 _REMARK = re.compile("[A-Z]{1,2}[0-9]{1,4}")
+_ALLOWED = (Effect.CONSUME, Effect.PEND)
 _PRIOR_PAYER = ("OA", "23")  # What the payers before paid and adjusted.
 
 
@@ -167,6 +168,34 @@ def advise(
     return advice, tuple(dict.fromkeys(_findings(payment, advice, table, where)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """One adjustment that denies a line, or the claim as a whole ("" for ``line``, or for a line that fits none).
+    ``cents`` are negative where a reversal takes the denial back; ``topic`` is its worklist, "" where none is known."""
+
+    line: str
+    group: str
+    reason: str
+    remarks: tuple[str, ...]
+    cents: int
+    topic: str
+
+
+def denied(advice: Advice, table: Consequences, remarks: Sequence[str] = ()) -> Iterator[Denied]:
+    """Why what was not allowed was not, line by line, never from CLP02 (5.1). ``remarks`` are the claim's own."""
+    places = [(each.line, each.effect, each.adjustments, each.remarks) for each in advice.lines]
+    whole = next((each.effect for each in advice.lines if each.effect not in _ALLOWED), advice.effect)
+    for line, effect, adjustments, told in (*places, ("", whole, advice.adjustments, tuple(remarks))):
+        if effect in _ALLOWED:
+            continue
+        for group, reason, cents in adjustments:
+            known = table.reasons.get(reason)
+            if known is None or known.units is not Effect.CONSUME:
+                topics = [table.remarks[code].topic for code in told if code in table.remarks]
+                topic = next(filter(None, topics), known.topic if known else "")
+                yield Denied(line=line, group=group, reason=reason, remarks=told, cents=cents, topic=topic)
+
+
 def allowed(line: PaidLine | ClaimPayment, table: Consequences) -> int:
     """Cents that the payer recognised: what it paid, and the patient's share of that (5.5)."""
     return line.paid + sum([each.amount for each in line.adjustments if table.shared(each)])
@@ -213,7 +242,7 @@ def _still_owed(payment: ClaimPayment, table: Consequences) -> int:
     return sum([each.amount for each in adjustments if table.account(each) == RECEIVABLE])
 
 
-def _unjoined(payment: ClaimPayment) -> Iterable[Joined]:
+def _unjoined(payment: ClaimPayment) -> Iterator[Joined]:
     for index, paid in enumerate(payment.lines):
         yield Joined(index=index, paid=paid, line=None, confidence=Confidence.NONE)
 
@@ -269,7 +298,7 @@ def _reasons(held: PaidLine | ClaimPayment, table: Consequences, place: str) -> 
         known = table.reasons.get(each.reason)
         if known and known.topic:
             severity = Severity.WARN if allowed(held, table) > 0 else Severity.BLOCK
-            remarks = [table.remarks[code] for code in held.remarks if code in table.remarks]
+            remarks = [one for code in held.remarks if (one := table.remarks.get(code)) and one.topic]
             group = each.group if each.group in table.groups else "?"  # A partner may write anything there.
             codes = f"{group} {each.reason}" + "".join(f" {code}" for code in held.remarks if _REMARK.fullmatch(code))
             topic, fix = (remarks[0].topic, remarks[0].fix) if remarks else (known.topic, known.fix)

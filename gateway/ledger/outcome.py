@@ -220,7 +220,7 @@ def _reasons(payment: ClaimPayment, table: Consequences, where: str) -> list[Fin
     tasks = []
     for place, held in places:
         severity = Severity.WARN if allowed(held, table) > 0 else Severity.BLOCK
-        remarks = [table.remarks[code] for code in held.remarks if code in table.remarks]
+        remarks = [one for code in held.remarks if (one := table.remarks.get(code)) and one.topic]
         for each in held.adjustments:
             known = table.reasons.get(each.reason)
             if each.group == FORMER_GROUP:
