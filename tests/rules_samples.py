@@ -7,7 +7,7 @@ from typing import Any
 from ledger_samples import DAY, PAYER, START, SUBSCRIBER, asked, bucket, claim, holding, line, request, visits
 
 from gateway import rules
-from gateway.coding.reference import DiagnosisCode, Reference
+from gateway.coding.reference import DiagnosisCode, PairEdit, Reference, UnitLimit
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim, Performed, Performer
 from gateway.domain.coverage import Coverage
@@ -15,7 +15,7 @@ from gateway.domain.parties import Provider
 from gateway.errors import Severity
 from gateway.ledger.entry import Bucket
 from gateway.rules.case import Case, ClaimCase, RequestCase, Treated
-from gateway.rules.policy import Policy
+from gateway.rules.policy import Policy, UnitRule
 
 BLOCK, WARN, UNKNOWN = Severity.BLOCK, Severity.WARN, Severity.NOT_EVALUATED
 Found = list[tuple[str, Severity]]
@@ -32,6 +32,7 @@ COVERAGE = Coverage(
     subscriber=SUBSCRIBER,
     starts_on=date(2026, 1, 1),
     checked_on=DAY,
+    therapy_used=(("PT+SLP", 100_00), ("OT", 0)),
 )
 KNOWN = Policy(
     auth_required=True,
@@ -39,12 +40,29 @@ KNOWN = Policy(
     number_pattern="N[0-9]+",
     g1_placement="claim",
     late_claim_grace=30,
+    unit_rule=UnitRule.CMS,
+    max_units_visit=6,
+    cq_rule=True,
+    threshold=True,
+    ncci=True,
+    mue=True,
     row="payers/sample.toml 2026-01-01",
 )
 REFERENCE = Reference(
-    diagnoses=(DiagnosisCode(code="M545", billable=True, starts_on=SOME_DAY),), sources=(("icd10", "icd10_2026"),)
+    pairs=(
+        PairEdit(column_one="97530", column_two="97116", starts_on=SOME_DAY, indicator="1"),
+        PairEdit(column_one="97164", column_two="97140", starts_on=SOME_DAY, indicator="0"),
+    ),
+    limits=(UnitLimit(procedure="97110", units=6, indicator="3", starts_on=SOME_DAY),),
+    diagnoses=(DiagnosisCode(code="M545", billable=True, starts_on=SOME_DAY),),
+    sources=(("icd10", "icd10_2026"), ("mue", "mue_2026q1"), ("ncci", "ncci_2026q1")),
 )
-THERAPIST = (Performed(performer=Performer.THERAPIST, minutes=30),)
+
+
+def worked(therapist: int = 0, assistant: int = 0) -> tuple[Performed, ...]:
+    """Minutes of a line by performer; () says that they are not known."""
+    spent = ((Performer.THERAPIST, therapist), (Performer.ASSISTANT, assistant))
+    return tuple(Performed(performer=who, minutes=each) for who, each in spent if each)
 
 
 def case(billed: Claim, *held: Bucket, available: int = 9, policy: Policy = AUTHORIZED, **changes: Any) -> ClaimCase:
@@ -73,7 +91,7 @@ def good(billed: Claim | None = None, *, policy: dict[str, Any] | None = None, *
     }
     rules_of_it = replace(KNOWN, **(policy or {}))
     return ClaimCase(
-        claim=billed or claim(line(minutes=THERAPIST), **NUMBERED), policy=rules_of_it, **{**values, **changes}
+        claim=billed or claim(line(minutes=worked(30)), **NUMBERED), policy=rules_of_it, **{**values, **changes}
     )
 
 

@@ -21,7 +21,7 @@ from gateway.ledger.matching import Gap, draw
 from gateway.resources import folder
 from gateway.rules.policy import Policy
 
-_BESIDE = {"case", "episodes", "need", "policy", "terms"}  # What rules have in common.
+_BESIDE = {"case", "episodes", "need", "policy", "sessions", "terms"}  # What rules have in common.
 
 
 def test_every_file_is_a_rule_and_every_rule_a_file() -> None:

@@ -6,7 +6,7 @@ from gateway.domain.authorization import Unit
 from gateway.domain.claim import ServiceLine
 from gateway.errors import Finding
 from gateway.rules.case import Certification, ClaimCase, discipline
-from gateway.rules.need import EVALUATIONS, RE_EVALUATIONS, certified_lines, without
+from gateway.rules.need import certified_lines, is_evaluation, without
 
 RULE = "authorization_balance"
 CHECK = 4
@@ -54,7 +54,7 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
 
 
 def _uses_none(case: ClaimCase, line: ServiceLine) -> bool:
-    return case.policy.eval_counts is False and line.procedure in EVALUATIONS | RE_EVALUATIONS
+    return case.policy.eval_counts is False and is_evaluation(line)
 
 
 def _word(case: ClaimCase, line: ServiceLine, bucket: Certification) -> str:

@@ -6,6 +6,7 @@ Three answers: True, False, and None where that is not known (domain facts, 2.1 
 from collections.abc import Iterator
 from datetime import timedelta
 
+from gateway.coding.codes import procedure
 from gateway.domain.claim import ServiceLine
 from gateway.errors import Finding
 from gateway.rules.case import Certification, ClaimCase, Treated, discipline
@@ -15,8 +16,7 @@ from gateway.rules.policy import Free
 BECAUSE = ("auth_required", "code_set", "exempt_procedures", "pos_scope", "reeval_needs_auth", "free_visits")
 """The policy's values that say whether an authorization is needed."""
 
-EVALUATIONS = frozenset({"97161", "97162", "97163", "97165", "97166", "97167"})  # Domain facts, 1.1.
-RE_EVALUATIONS = frozenset({"97164", "97168"})
+RE_EVALUATIONS = frozenset({"97164", "97168", "97002", "97004"})  # Domain facts, 1.1; the last two until 2017.
 
 
 def needed(case: ClaimCase, line: ServiceLine) -> bool | None:
@@ -83,5 +83,10 @@ def _beyond_free_visits(case: ClaimCase, line: ServiceLine) -> bool | None:
 
 
 def _visit(line: ServiceLine) -> Treated:
-    evaluation = line.procedure in EVALUATIONS | RE_EVALUATIONS
-    return Treated(served_on=line.served_on, discipline=discipline(line), evaluation=evaluation)
+    return Treated(served_on=line.served_on, discipline=discipline(line), evaluation=is_evaluation(line))
+
+
+def is_evaluation(line: ServiceLine) -> bool:
+    """Whether a line is an evaluation or a re-evaluation."""
+    known = procedure(line.procedure)
+    return known is not None and known.evaluation

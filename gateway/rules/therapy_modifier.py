@@ -5,6 +5,8 @@ A missing one is counted in the wrong place, not only denied (domain facts, 1.3)
 
 from collections.abc import Iterator
 
+from gateway.coding.codes import procedure
+from gateway.coding.modifiers import fits
 from gateway.domain.claim import ServiceLine
 from gateway.errors import Finding
 from gateway.rules.case import DISCIPLINES, ClaimCase
@@ -19,7 +21,7 @@ PREVENTS = "CARC 4, and a count in the wrong place"
 def check_claim(case: ClaimCase) -> Iterator[Finding]:
     yield from _required(case)
     for where, line in case.lines():
-        present = sorted({each for each in line.modifiers if each in DISCIPLINES})
+        present = _words(line)
         if len(present) > 1:
             yield case.finding(
                 RULE,
@@ -27,6 +29,15 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
                 where=f"{where}.modifiers",
                 fix="Keep the modifier of the discipline that treated",
                 prevents="CARC 4, 182",
+            )
+        known = procedure(line.procedure, line.served_on)
+        if known is not None and len(present) == 1 and not fits(known, present[0]):
+            yield case.finding(
+                RULE,
+                f"{line.procedure} goes under {' or '.join(known.disciplines)}, and is billed with {present[0]}",
+                where=f"{where}.modifiers",
+                fix="Correct the code or the modifier",
+                evidence=(f"{where}.procedure", f"{where}.modifiers"),
             )
     yield from _of_the_authorization(case)
 
