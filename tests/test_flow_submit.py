@@ -58,14 +58,13 @@ def _other_line(**changed: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("rule", "claim"),
     [
-        ("authorization_on_file", claim_json(authorization_ref=None)),
         ("authorization_on_file", claim_json(authorization_ref=None, authorization="NOSUCH")),
         ("authorization_window", claim_json(served_on="2026-02-27")),
         ("authorization_procedure", claim_json(lines=_other_line(procedure="97530"))),
         ("therapy_modifier", claim_json(lines=_other_line(modifiers=["KX"]))),
         ("duplicate", claim_json(lines=_other_line() + _other_line())),
     ],
-    ids=["none named", "unknown number", "window", "procedure", "modifier", "duplicate"],
+    ids=["unknown number", "window", "procedure", "modifier", "duplicate"],
 )
 def test_a_claim_is_held_by_each_rule_with_a_task(
     store: Store, clock: Clock, tmp_path: Path, rule: str, claim: Any

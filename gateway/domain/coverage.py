@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from gateway.domain.parties import Dependent, Payer, Subscriber
+from gateway.domain.parties import Dependent, Payer, Person, Subscriber
 
 
 class Period(StrEnum):
@@ -52,3 +52,7 @@ class Coverage:
     auth_required: bool | None = None
     visit_limit: VisitLimit | None = None
     therapy_used: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def patient(self) -> Person:
+        return self.dependent.person if self.dependent else self.subscriber.person

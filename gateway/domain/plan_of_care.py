@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.domain.parties import Dependent, Payer, Provider, Subscriber
+from gateway.domain.parties import Dependent, Payer, Person, Provider, Subscriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +34,7 @@ class PlanOfCare:
     physician: Provider | None = None
     progress_reports: tuple[date, ...] = ()
     documents: tuple[str, ...] = ()
+
+    @property
+    def patient(self) -> Person:
+        return self.dependent.person if self.dependent else self.subscriber.person

@@ -6,10 +6,10 @@ A state only moves forward: an answer that comes twice, late or out of order cha
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Protocol
 
 from gateway.domain.authorization import AuthorizationRequest, Kind
-from gateway.domain.claim import Claim
-from gateway.domain.parties import Person
+from gateway.domain.parties import Payer, Person, Subscriber
 from gateway.errors import Finding, Severity
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
@@ -18,8 +18,19 @@ CLAIM_PREFIX = "cl_"
 COVERAGE_PREFIX = "co_"
 
 
+class Insured(Protocol):
+    """A record about somebody's policy with a payer."""
+
+    @property
+    def payer(self) -> Payer: ...
+    @property
+    def subscriber(self) -> Subscriber: ...
+    @property
+    def patient(self) -> Person: ...
+
+
 class State(StrEnum):
-    """Where a case stands. The first six are common; then come the decisions (ledger/states.py), then a claim's own."""
+    """Where a case stands. The first six are common, then come the decisions (ledger/states.py), then a claim's own."""
 
     ACCEPTED = "accepted"  # Taken in, not looked at yet.
     HELD = "held"  # A finding blocks it; a person mends the record.
@@ -49,6 +60,7 @@ class State(StrEnum):
     APPEAL = "appeal"
     REJECTED = "rejected"  # By TA1, 999, AAA or 277CA: it never entered review or adjudication.
 
+    SPLIT = "split"  # Its lines are under several authorizations: its parts go out, it does not.
     RECEIVED = "received"  # The payer's 277CA took the claim into adjudication.
     PAID = "paid"
     PARTLY_PAID = "partly_paid"
@@ -170,7 +182,7 @@ def earlier(tx: Transaction, request: AuthorizationRequest) -> StoredAuthorizati
     return found if found is not None and of_one_patient(found.request, request) else None
 
 
-def of_one_patient(request: AuthorizationRequest | Claim, other: AuthorizationRequest | Claim) -> bool:
+def of_one_patient(request: Insured, other: Insured) -> bool:
     """Whether both are about one person's policy with one payer. Payers give the same number to different people, and
     a clinic mistypes one; what follows from a number that leads to another patient cannot be called back."""
     members = {each.subscriber.member_id.strip().casefold() for each in (request, other)}

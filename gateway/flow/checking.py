@@ -4,118 +4,189 @@ Reads only. A patient's records are those of one clinic, one member id and one p
 first name and birth date.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
+from gateway.coding import codes
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency
-from gateway.flow.booked import booked, seen_by
-from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by, of_one_patient
+from gateway.domain.coverage import Coverage
+from gateway.domain.plan_of_care import PlanOfCare
+from gateway.domain.visit import Status
+from gateway.flow.cases import ADJUDICATED, UNDECIDED, State, of_one_patient, one_person
 from gateway.flow.house import House
 from gateway.flow.policies import day_of, policy_of
-from gateway.flow.returning import other_claims
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Bucket
+from gateway.ledger.visiting import UNCOVERED
 from gateway.rules.case import ClaimCase, RequestCase, Treated, discipline
-from gateway.store import StoredAuthorization, StoredClaim, Transaction
+from gateway.store import StoredAuthorization, StoredClaim, StoredVisit, Transaction
 
-NOT_BILLED = (State.ACCEPTED, State.WAITING, State.HELD, State.REJECTED, State.DENIED)
+NOT_BILLED = (State.ACCEPTED, State.WAITING, State.HELD, State.SPLIT, State.REJECTED, State.DENIED)
 """The states of a claim that was not billed, or whose bill does not stand."""
+
+TAKEN_IN = (State.RECEIVED, *ADJUDICATED)
+"""The states of a claim that its payer took into adjudication."""
+
+_PLANNED = {Status.SCHEDULED: True, Status.TOOK_PLACE: False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """What the store holds of one person with one payer, the oldest first; the record in hand is not among it."""
+    """What the store holds of one person with one payer, the oldest first; the record in hand is not among it.
+
+    ``coverage`` is the latest, ``plans`` are the latest first; ``buckets`` what the authorizations certify.
+    """
 
     authorizations: tuple[StoredAuthorization, ...]
     claims: tuple[StoredClaim, ...]
+    visits: tuple[StoredVisit, ...]
+    coverage: Coverage | None
+    plans: tuple[PlanOfCare, ...]
+    buckets: tuple[Bucket, ...]
+
+    def authorization(self, wanted: str) -> StoredAuthorization | None:
+        return next((each for each in self.authorizations if each.id == wanted), None)
+
+    def replaced(self) -> set[str]:
+        """The claims that another one took the place of, or took back, as far as the payer took that one in."""
+        return {each.replaces for each in self.claims if each.replaces and State(each.state) in TAKEN_IN}
 
 
 def patient_of(tx: Transaction, record: AuthorizationRequest | Claim) -> Patient:
     """Everything else that this clinic has of the record's patient with the record's payer."""
     owner = (record.organisation, record.clinic, record.subscriber.member_id)
+    authorizations = tuple(
+        each
+        for each in tx.authorizations.of_patient(*owner)
+        if each.id != record.id and of_one_patient(each.request, record)
+    )
+    known = {each.id for each in authorizations}
+    coverages = [each for each in tx.coverages.of_patient(*owner) if of_one_patient(each, record)]
+    buckets = tx.books.buckets_under(known)
     return Patient(
-        authorizations=tuple(
-            each
-            for each in tx.authorizations.of_patient(*owner)
-            if each.id != record.id and of_one_patient(each.request, record)
-        ),
+        authorizations=authorizations,
         claims=tuple(
             each for each in tx.claims.of_patient(*owner) if each.id != record.id and of_one_patient(each.claim, record)
         ),
+        visits=tuple(
+            each for each in tx.appointments.of_patient(*owner) if each.authorization in known or _is_of(each, record)
+        ),
+        coverage=coverages[0] if coverages else None,
+        plans=tuple(each for each in tx.plans_of_care.of_patient(*owner) if of_one_patient(each, record)),
+        buckets=tuple(each for each in buckets if each.quantity_source not in (MEMO, UNCOVERED)),
     )
 
 
-def claim_case(
-    house: House, tx: Transaction, claim: Claim, *, authorization: StoredAuthorization | None, patient: Patient
-) -> ClaimCase:
-    """A claim as the checks want it. ``authorization`` is the one that it bills under, None where there is none."""
-    buckets = _certified(tx, [authorization.id] if authorization else [])
-    beside = [each.id for each in patient.authorizations if authorization is None or each.id != authorization.id]
-    others = other_claims(tx, authorization.id, claim.id) if authorization else []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billing:
+    """What a claim is billed under. ``authorization`` is the controlling one, None where there is none; ``buckets``
+    are what its lines may draw on, ``balances`` those of all the patient's, as this claim may draw on them."""
+
+    authorization: StoredAuthorization | None = None
+    buckets: tuple[Bucket, ...] = ()
+    balances: Mapping[str, Mapping[Any, int]] | None = None
+    counted: Collection[tuple[str, date, str]] = ()
+
+
+def claim_case(house: House, claim: Claim, billing: Billing, patient: Patient) -> ClaimCase:
+    """A claim as the checks want it."""
+    authorization, own = billing.authorization, {each.id for each in billing.buckets}
+    replaced = patient.replaced()
     return ClaimCase(
         claim=claim,
         request=authorization.request if authorization else None,
-        buckets=buckets,
-        balances=seen_by(tx.books.balances([each.id for each in buckets]), booked(tx, claim, buckets)),
+        buckets=billing.buckets,
+        balances=billing.balances or {},
         policy=policy_of(house, claim, day_of(claim, house.today)),
         date=house.today,
         authorization=authorization.id if authorization else "",
-        counted={visit for each in others for visit in each.days},
-        history=tuple(each.claim for each in patient.claims if _was_billed(each)),
+        counted=billing.counted,
+        history=tuple(
+            each.claim
+            for each in patient.claims
+            if State(each.state) not in NOT_BILLED and each.id not in replaced and not _is_void(each.claim)
+        ),
+        payer_numbers=_payer_numbers(patient.claims),
         state=authorization.state if authorization else "",
         decided_on=authorization.decided_on if authorization else None,
-        others=_certified(tx, beside),
-        treated=tuple(_treated(patient.claims)),
+        others=tuple(each for each in patient.buckets if each.id not in own),
+        extension_asked=_extension_asked(authorization, patient) if authorization else None,
+        coverage=patient.coverage,
+        plans=patient.plans or None,
+        treated=tuple(_treated(patient)),
     )
 
 
-def request_case(house: House, tx: Transaction, request: AuthorizationRequest, *, patient: Patient) -> RequestCase:
+def request_case(house: House, tx: Transaction, request: AuthorizationRequest, patient: Patient) -> RequestCase:
     """A request as the checks want it."""
-    buckets = _certified(tx, [each.id for each in patient.authorizations])
+    day = day_of(request, house.today)
     return RequestCase(
         request=request,
-        policy=policy_of(house, request, day_of(request, house.today)),
+        policy=policy_of(house, request, day),
         date=house.today,
         history=tuple((each.request, each.state) for each in patient.authorizations),
-        buckets=buckets,
-        balances=tx.books.balances([each.id for each in buckets]),
-        treated=tuple(_treated(patient.claims)),
+        buckets=patient.buckets,
+        balances=tx.books.balances([each.id for each in patient.buckets]),
+        coverage=patient.coverage,
+        plans=patient.plans or None,
+        treated=tuple(_treated(patient)),
     )
 
 
-def controlling(tx: Transaction, claim: Claim) -> StoredAuthorization | None:
-    """The authorization that a claim names, by the clinic's own number of it or by the payer's; else None."""
-    if claim.authorization_ref:
-        named = tx.authorizations.by_client_ref(claim.organisation, claim.clinic, claim.authorization_ref)
-        if named is None or named.request.kind is not Kind.REVISION or State(named.state) in UNDECIDED:
-            return named
-        # What a revision certifies is booked under the authorization that it revises.
-        return next(iter(changed_by(tx, named.request)), named)
-    if not claim.authorization:
-        return None
-    found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", claim.authorization)]
-    own = [each for each in found if (each.organisation, each.clinic) == (claim.organisation, claim.clinic)]
-    own = [each for each in own if of_one_patient(each.request, claim)]
-    # A change or a cancellation echoes the number of what it was about: the one that can be billed on comes first.
-    return min(own, key=lambda each: State(each.state) not in BILLABLE, default=None)
+def _is_of(visit: StoredVisit, record: AuthorizationRequest | Claim) -> bool:
+    """A visit that names no policy is found by its authorization."""
+    told = visit.visit
+    if told.payer is None or told.subscriber is None or told.patient is None:
+        return False
+    members = {each.member_id.strip().casefold() for each in (told.subscriber, record.subscriber)}
+    return told.payer.id == record.payer.id and len(members) == 1 and one_person(told.patient, record.patient)
 
 
-def _certified(tx: Transaction, authorizations: Iterable[str]) -> tuple[Bucket, ...]:
-    found = (each for authorization in authorizations for each in tx.books.buckets(authorization))
-    return tuple(each for each in found if each.quantity_source != MEMO)
+def _is_void(claim: Claim) -> bool:
+    return claim.frequency is Frequency.VOID
 
 
-def _was_billed(stored: StoredClaim) -> bool:
-    return State(stored.state) not in NOT_BILLED
-
-
-def _treated(claims: Iterable[StoredClaim]) -> Iterator[Treated]:
-    """Each visit that a claim tells of, once, by day; a void tells of none, and a refused claim's took place."""
-    visits = {
-        (line.served_on, discipline(line))
+def _payer_numbers(claims: Iterable[StoredClaim]) -> set[str]:
+    """The numbers that the payer gave; what a replacement or a void names is another claim's."""
+    return {
+        each.payer_claim_number
         for each in claims
-        if each.claim.frequency is not Frequency.VOID
-        for line in each.claim.lines
+        if each.payer_claim_number and each.payer_claim_number != each.claim.payer_claim_number
     }
-    return (Treated(served_on=day, discipline=word) for day, word in sorted(visits))
+
+
+def _extension_asked(authorization: StoredAuthorization, patient: Patient) -> bool:
+    return any(
+        each.request.kind is Kind.EXTENSION
+        and State(each.state) in UNDECIDED
+        and (each.parent == authorization.id or each.request.previous_number == authorization.number != "")
+        for each in patient.authorizations
+    )
+
+
+def _treated(patient: Patient) -> Iterator[Treated]:
+    """Each visit once, by day and discipline, from claims and from the clinic's schedule; what was refused took place
+    all the same."""
+    visits: dict[tuple[date, str], list[tuple[bool, Sequence[str]]]] = {}
+    for claim in (each.claim for each in patient.claims if not _is_void(each.claim)):
+        for line in claim.lines:
+            visits.setdefault((line.served_on, discipline(line)), []).append((False, [line.procedure]))
+    for each in patient.visits:
+        if each.state in _PLANNED:
+            procedures = [line.procedure for line in each.visit.lines]
+            visits.setdefault((each.served_on, each.discipline), []).append((_PLANNED[each.state], procedures))
+    for (day, word), told in sorted(visits.items()):
+        yield Treated(
+            served_on=day,
+            discipline=word,
+            planned=all(planned for planned, _ in told),
+            evaluation=any(_is_evaluation(each, day) for _, procedures in told for each in procedures),
+        )
+
+
+def _is_evaluation(procedure: str, day: date) -> bool:
+    known = codes.procedure(procedure, day)
+    return known is not None and known.evaluation

@@ -66,6 +66,9 @@ class Desk(Protocol):
     def wait(self, tx: StoreTransaction, stored: Any, plan: Any) -> None:
         """Puts the case aside until what it depends on is decided."""
 
+    def split(self, tx: StoreTransaction, stored: Any, plan: Any) -> None:
+        """Puts several cases in the place of one."""
+
     def write(self, tx: StoreTransaction, stored: Any, plan: Any, document: str) -> None:
         """The case's own side of being written: identifiers, ledger."""
 
@@ -191,6 +194,9 @@ def _write(
             wake_claims(tx, each.stored.id, "held")
         elif each.state is State.WAITING:
             desk.wait(tx, each.stored, each.plan)
+        elif each.state is State.SPLIT:
+            desk.split(tx, each.stored, each.plan)
+            changed = True
         else:
             ready.append(each)
     numbers = {kind: tx.control_numbers.reserve(partner.name, kind) for kind in ("isa13", "gs06")} if ready else {}

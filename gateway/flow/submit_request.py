@@ -7,7 +7,9 @@ from datetime import datetime
 from gateway.domain.authorization import AuthorizationRequest, Kind, RequestMessage
 from gateway.errors import Finding
 from gateway.flow.cases import State
+from gateway.flow.checking import patient_of, request_case
 from gateway.flow.house import House
+from gateway.flow.planning import check
 from gateway.flow.wire import REQUEST
 from gateway.ledger.certifying import requested
 from gateway.ledger.entry import Cause
@@ -35,7 +37,12 @@ class RequestDesk:
         lines = tuple(
             each if each.trace else replace(each, trace=f"{request.trace}{each.sequence:02}") for each in request.lines
         )
-        return RequestPlan(state=State.WRITTEN, request=replace(request, lines=lines))
+        checked = check(request_case(house, tx, request, patient_of(tx, request)))
+        return RequestPlan(
+            state=State.HELD if checked.blocks else State.WRITTEN,
+            request=replace(request, lines=lines),
+            findings=checked.findings,
+        )
 
     def message(
         self, house: House, partner: Partner, stored: StoredAuthorization, plan: RequestPlan, at: datetime
@@ -56,6 +63,9 @@ class RequestDesk:
 
     def wait(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan) -> None:
         raise AssertionError("a request waits for nothing")
+
+    def split(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan) -> None:
+        raise AssertionError("a request is one patient event, and goes out whole")
 
     def write(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan, document: str) -> None:
         tx.identifiers.add(stored.id, "trn02", plan.request.trace, partner=stored.partner, document=document)

@@ -135,20 +135,23 @@ def draw(
     counted: Collection[tuple[str, str]] = (),
     exempt: Collection[str] = (),
     booked: Booked | None = None,
+    pools: Mapping[str, Collection[str]] | None = None,
 ) -> Drawn:
     """What a claim takes, bucket by bucket, and the lines that nothing serves.
 
-    ``counted`` are (bucket id, visit key) that earlier claims hold; ``exempt`` are procedures that this payer wants no
-    authorization for. ``booked`` is what each visit holds itself; without it a claim may take whatever is booked. A
-    line is served whole by one bucket, or not at all.
+    ``pools`` are, by line (REF*6R), the ids of the buckets that may serve it; a line that is not there draws on
+    nothing. ``counted`` are (bucket id, visit key) that earlier claims hold; ``exempt`` are procedures that this payer
+    wants no authorization for. ``booked`` is what each visit holds itself; without it a claim may take whatever is
+    booked. A line is served whole by one bucket, or not at all.
     """
     stock = _Stock(buckets, balances, booked)
     draws: dict[tuple[str, str], Draw] = {}
     uncovered: list[Uncovered] = []
     for line in claim.lines:
-        if line.procedure in exempt:
+        if line.procedure in exempt or (pools is not None and line.control_number not in pools):
             continue
-        fitting, gap = candidates(claim, line, buckets, authorization=authorization)
+        own = buckets if pools is None else [each for each in buckets if each.id in pools[line.control_number]]
+        fitting, gap = candidates(claim, line, own, authorization=authorization)
         if gap is not None:
             uncovered.append(Uncovered(line=line.control_number, gap=gap))
             continue

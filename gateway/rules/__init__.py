@@ -22,7 +22,7 @@ from gateway.errors import Finding, SettingsInvalid
 from gateway.rules.case import Case, ClaimCase, RequestCase
 from gateway.rules.policy import Policy
 
-__all__ = ["Case", "ClaimCase", "Policy", "RequestCase", "check", "names"]
+__all__ = ["Case", "ClaimCase", "Policy", "RequestCase", "applying", "check", "names"]
 
 Rule = Callable[[Any], Iterator[Finding]]
 _NO_RULES = ("case", "episodes", "need", "policy", "sessions", "terms")
@@ -36,12 +36,25 @@ def check(case: Case, names: Iterable[str] | None = None) -> Iterator[Finding]:
     if unknown:
         fix = f"Name some of {', '.join(rules)}"
         raise SettingsInvalid(f"there is no rule {', '.join(unknown)}", where="rules", fix=fix)
-    of_case = "check_request" if isinstance(case, RequestCase) else "check_claim"
-    void = isinstance(case, ClaimCase) and case.claim.frequency is Frequency.VOID
-    for name in wanted:
-        rule: Rule | None = getattr(rules[name], of_case, None)
-        if rule is not None and (not void or getattr(rules[name], "VOIDS", False)):
+    of_case = _of(case)
+    for name in applying(case):
+        if name in wanted:
+            rule: Rule = getattr(rules[name], of_case)
             yield from (_whole(rules[name], each) for each in rule(case))
+
+
+def applying(case: Case) -> tuple[str, ...]:
+    """The rules that look at a case of this kind, by name."""
+    void = isinstance(case, ClaimCase) and case.claim.frequency is Frequency.VOID
+    return tuple(
+        name
+        for name, rule in _rules().items()
+        if hasattr(rule, _of(case)) and (not void or getattr(rule, "VOIDS", False))
+    )
+
+
+def _of(case: Case) -> str:
+    return "check_request" if isinstance(case, RequestCase) else "check_claim"
 
 
 def _whole(rule: ModuleType, found: Finding) -> Finding:

@@ -22,6 +22,9 @@ from gateway.store.session import NotInStore, Row, Scoped, Session
 _BUCKET = tuple(Bucket.__dataclass_fields__)
 _CAUSE = tuple(Cause.__dataclass_fields__)
 _BUCKETS = sa.select(*(buckets.c[name] for name in _BUCKET)).order_by(buckets.c.starts_on, buckets.c.line, buckets.c.id)
+_BUCKETS_OF_ALL = Scoped(
+    _BUCKETS.where(buckets.c.authorization.in_(sa.bindparam("of_authorizations", expanding=True))), buckets
+)
 _BUCKETS_OF = Scoped(_BUCKETS.where(buckets.c.authorization == sa.bindparam("of_authorization")), buckets)
 _LEFT = (
     sa.select(
@@ -119,6 +122,13 @@ class Books:
         """These buckets, as far as the scope sees them."""
         wanted = sorted(set(bucket_ids) - {""})
         return [_bucket(row) for row in self._session.within(_BUCKETS_IN, {"wanted": wanted})] if wanted else []
+
+    def buckets_under(self, authorizations: Iterable[str]) -> list[Bucket]:
+        """The buckets of several authorizations, by window and line."""
+        wanted = sorted(set(authorizations))
+        if not wanted:
+            return []
+        return [_bucket(row) for row in self._session.within(_BUCKETS_OF_ALL, {"of_authorizations": wanted})]
 
     def buckets_ended_by(self, day: date) -> list[Bucket]:
         """The buckets whose window ended by this day and in which something is still available."""
