@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.output import emit, say
+from gateway.cli.previewing import finding_lines
 from gateway.errors import GatewayError
 from gateway.flow import accept, schemas
 from gateway.flow.house import House
@@ -13,7 +14,7 @@ from gateway.flow.house import House
 
 def submit_file(house: House, file: Path, *, as_json: bool) -> int:
     """Takes a file in at once, in this process; a running gateway sends what is accepted. 1 where a record was bad."""
-    data, form = _read(file)
+    data, form = read_file(file)
     payload = house.store.payloads.put([data])
     with house.store.transaction(house.everything()) as tx:
         document = tx.documents.add(
@@ -27,7 +28,8 @@ def submit_file(house: House, file: Path, *, as_json: bool) -> int:
     return 1 if result["rejected"] or result["conflicts"] or result["findings"] else 0
 
 
-def _read(file: Path) -> tuple[bytes, str]:
+def read_file(file: Path) -> tuple[bytes, str]:
+    """What a file or standard input holds, and its format. GatewayError where it cannot be read."""
     if str(file) == "-":
         data = sys.stdin.buffer.read()
         return data, _sniff(data)
@@ -55,7 +57,10 @@ def _sniff(data: bytes) -> str:
 
 
 def _words(result: dict[str, Any]) -> str:
-    lines = [f"accepted  {each['id']}  (your {each['client_ref']})" for each in result["accepted"]]
+    lines = []
+    for each in result["accepted"]:
+        lines.append(f"accepted  {each['id']}  (your {each['client_ref']})")
+        lines += finding_lines(each, short=True)
     lines += [f"repeated  {each['id']}  (your {each['client_ref']}, taken before)" for each in result["repeated"]]
     for kind in ("conflicts", "rejected"):
         for each in result[kind]:

@@ -127,6 +127,19 @@ def submit(
 
 
 @app.command()
+def preview(
+    file: Annotated[Path, typer.Argument(help="JSON, JSON Lines or CSV; - reads JSON or JSON Lines from stdin.")],
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show what would become of a file and all that the checks find in it; nothing is stored, nothing is sent."""
+    from gateway.cli.previewing import preview_file
+
+    with _house(config) as house:
+        raise typer.Exit(preview_file(house, file, as_json=as_json))
+
+
+@app.command()
 def trace(
     id: Annotated[str, typer.Argument(help="Our id, the clinic's own number, or any number we or a payer gave.")],
     evidence: Annotated[bool, typer.Option(help="Write a timely-filing pack of the case as a zip instead.")] = False,

@@ -16,10 +16,11 @@ from gateway.domain.claim import Claim
 from gateway.domain.coverage import Coverage
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Visit
-from gateway.errors import Finding, GatewayError
+from gateway.errors import Finding, GatewayError, Severity
 from gateway.flow import intake, visits
-from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREFIX
+from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREFIX, State
 from gateway.flow.house import House, Transaction
+from gateway.flow.planning import Checked, check_record
 from gateway.flow.submit import enqueue
 from gateway.flow.told import Taken
 from gateway.store import Added, Ids, Job
@@ -27,6 +28,7 @@ from gateway.store import Added, Ids, Job
 log = logs.get()
 FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 RESULT_SUFFIX = ".result.json"
+_OUTLOOKS = {State.WRITTEN: "goes", State.HELD: "held", State.WAITING: "waits", State.SPLIT: "split"}
 TELLERS: Mapping[type, Callable[..., Taken]] = {Visit: visits.take}
 """What takes a record in that goes to the ledger at once: (house, tx, record, digest=..., document=...)."""
 _CONFLICT_FIXES: Mapping[type, str] = {
@@ -99,6 +101,7 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
     tx.inputs.add(kind="decision", name="accept", holds_on=tx.now.date(), document=document)
     result: dict[str, Any] = {"document": document, "accepted": [], "repeated": [], "conflicts": [], "rejected": []}
     submit: set[tuple[str, str]] = set()
+    taken: list[tuple[dict[str, Any], intake.Accepted]] = []
     for each in batch.accepted:
         tx.documents.link(document, each.record.organisation, each.record.clinic)
         if type(each.record) in TELLERS:
@@ -111,6 +114,7 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
             tx.events.add(added.id, "case.accepted" if sent else f"record.{added.outcome}", document=document)
             submit |= {sent} if sent else set()
             result["accepted"].append(shown)
+            taken.append((shown, each))
         elif added.outcome == "same":
             result["repeated"].append(shown)
         else:
@@ -120,6 +124,9 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
                 result["conflicts"].append(conflict)
             else:  # Only written otherwise, such as a total that its lines tell, too.
                 result["repeated"].append({**shown, "id": added.existing})
+    for shown, each in taken:  # When all of them are in: a record of the file may need another of it.
+        if isinstance(each.record, AuthorizationRequest | Claim):
+            shown.update(outlook(house, tx, each.record))
     for partner_name, submitted in sorted(submit):
         enqueue(tx, partner_name, submitted, document)
     result["rejected"] += [
@@ -129,6 +136,25 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
     result["rejected"].sort(key=lambda each: each["index"])
     result["findings"] = [each.as_json() for each in batch.findings]
     return result
+
+
+def outlook(house: House, tx: Transaction, record: AuthorizationRequest | Claim) -> dict[str, Any]:
+    """What will become of a record as things stand, with all that the checks say of it. It holds up no acceptance."""
+    try:
+        state, checked = check_record(house, tx, record)
+    except GatewayError:
+        raise
+    except Exception as error:
+        log.exception("intake.check_failed", subject=record.id)
+        what = f"it could not be checked ({type(error).__name__})"
+        fix = "It is looked at again before it is sent. Report its id to those who keep the gateway, with the log"
+        state, checked = State.HELD, Checked(findings=(Finding(rule="submit.failed", what=what, fix=fix),))
+    return {
+        "outlook": _OUTLOOKS[state],
+        "findings": [each.as_json() for each in checked.findings],
+        "passed": list(checked.passed),
+        "not_evaluated": sum(each.severity is Severity.NOT_EVALUATED for each in checked.findings),
+    }
 
 
 def _tell(house: House, tx: Transaction, each: intake.Accepted, document: str, result: dict[str, Any]) -> None:
