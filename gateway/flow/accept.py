@@ -14,10 +14,11 @@ from gateway import logs
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
 from gateway.domain.coverage import Coverage
+from gateway.domain.instruction import Instruction
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Visit
 from gateway.errors import Finding, GatewayError, Severity
-from gateway.flow import intake, visits
+from gateway.flow import instructions, intake, visits
 from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREFIX, State
 from gateway.flow.house import House, Transaction
 from gateway.flow.planning import Checked, check_record
@@ -29,7 +30,7 @@ log = logs.get()
 FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 RESULT_SUFFIX = ".result.json"
 _OUTLOOKS = {State.WRITTEN: "goes", State.HELD: "held", State.WAITING: "waits", State.SPLIT: "split"}
-TELLERS: Mapping[type, Callable[..., Taken]] = {Visit: visits.take}
+TELLERS: Mapping[type, Callable[..., Taken]] = {Visit: visits.take, Instruction: instructions.take}
 """What takes a record in that goes to the ledger at once: (house, tx, record, digest=..., document=...)."""
 _CONFLICT_FIXES: Mapping[type, str] = {
     AuthorizationRequest: "Submit the change under a number of its own, as a revision",

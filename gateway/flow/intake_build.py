@@ -59,7 +59,7 @@ def opaque(prefix: str, id: str, length: int) -> str:
 def authorization(record: submitted.Authorization, settings: Settings, new_id: NewId) -> AuthorizationRequest:
     """The submitted record has passed every check, here and below, so its clinic and its payer are known."""
     id = new_id("au")
-    organisation, clinic = _owner(record, settings)
+    organisation, clinic = owner(record, settings)
     subscriber, dependent = insured(record.patient, record.policy_holder)
     return AuthorizationRequest(
         id=id,
@@ -68,7 +68,7 @@ def authorization(record: submitted.Authorization, settings: Settings, new_id: N
         client_ref=record.client_ref,
         kind=Kind(record.kind),
         payer=payer(record.payer, settings, "278"),
-        requester=_clinic_provider(organisation, clinic),
+        requester=requester(organisation, clinic),
         subscriber=subscriber,
         dependent=dependent,
         service_type=record.service_type or settings.policy(record.payer).service_type,
@@ -103,7 +103,7 @@ def authorization(record: submitted.Authorization, settings: Settings, new_id: N
 def claim(record: submitted.Claim, settings: Settings, new_id: NewId) -> Claim:
     """A claim with control numbers of ours, its charge the sum of its lines'."""
     id = new_id("cl")
-    organisation, clinic = _owner(record, settings)
+    organisation, clinic = owner(record, settings)
     subscriber, dependent = insured(record.patient, record.policy_holder)
     control_number = opaque("C", id, 18)
     return Claim(
@@ -114,7 +114,7 @@ def claim(record: submitted.Claim, settings: Settings, new_id: NewId) -> Claim:
         control_number=control_number,
         charge=sum(line.charge for line in record.lines),
         payer=payer(record.payer, settings, "837"),
-        billing=_clinic_provider(organisation, clinic),
+        billing=requester(organisation, clinic),
         subscriber=subscriber,
         diagnoses=record.diagnoses,
         lines=tuple(_billed(f"{control_number}L{n:02}", line) for n, line in enumerate(record.lines, start=1)),
@@ -152,7 +152,8 @@ def payer(payer_id: str, settings: Settings, *transactions: Literal["278", "837"
     return parties.Payer(id=found.id, name=found.name)
 
 
-def _owner(record: submitted.Owned, settings: Settings) -> tuple[Organisation, Clinic]:
+def owner(record: submitted.Owned, settings: Settings) -> tuple[Organisation, Clinic]:
+    """The record's clinic, of its organisation."""
     organisation = settings.organisation(record.organisation)
     clinic = settings.clinic(record.organisation, record.clinic)
     assert organisation is not None, "intake_checks has looked it up"
@@ -165,7 +166,8 @@ def _clinic_contact(organisation: Organisation, clinic: Clinic) -> parties.Conta
     return parties.Contact(name=desk.name, phone=clinic.phone or desk.phone, fax=desk.fax, email=desk.email)
 
 
-def _clinic_provider(organisation: Organisation, clinic: Clinic) -> parties.Provider:
+def requester(organisation: Organisation, clinic: Clinic) -> parties.Provider:
+    """The clinic as the one who asks, or bills."""
     place = clinic.address
     return parties.Provider(
         name=clinic.name,

@@ -20,7 +20,9 @@ Convert = Callable[[str], Any]
 _KEY = ("type", "organisation", "clinic", "client_ref")  # What rows of one record have in common.
 REQUIRED = _KEY
 _OF_CASES = ("payer", "patient_last_name", "patient_born")  # What requests and claims need besides.
-_STAY_HERE = frozenset({"visit"})  # Types that name their authorization in place of patient and payer.
+_STAY_HERE = frozenset(
+    {"visit", "certification", "correction", "transfer"}
+)  # Types that name their authorization in place of patient and payer.
 _ROLES = ("service", "rendering", "ordering", "referring", "primary_care", "facility")
 
 
@@ -67,6 +69,13 @@ def _columns() -> dict[str, tuple[JsonPath, Convert]]:
     add("release_signed", _flag)
     add("name phone fax email", prefix="contact_", path=("contact",))
     add("status served_on discipline override")
+    add("number decided_on used_until request_ref to_ref reason")
+    add("used_before total remaining amount", _number)
+    add("procedures", _list)
+    add("channel seen_on by reference note", prefix="evidence_", path=("evidence",))
+    add("number discipline", prefix="line_", path=("lines",))
+    add("procedures", _list, prefix="line_", path=("lines",))
+    add("used_before", _number, prefix="line_", path=("lines",))
     add("payer_claim_number authorization authorization_ref referral filing charge patient_paid")
     for role in _ROLES:
         add("name last_name first_name npi taxonomy phone", prefix=f"{role}_", path=(role,))

@@ -8,14 +8,15 @@ from typing import Any, Literal
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
 from gateway.domain.coverage import Coverage
+from gateway.domain.instruction import Instruction
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Visit
-from gateway.flow import intake_build, intake_checks, intake_records, intake_told, intake_visits
+from gateway.flow import intake_build, intake_checks, intake_instructions, intake_records, intake_told, intake_visits
 from gateway.flow.intake_build import NewId
 from gateway.flow.intake_checks import Problem, Raw
 from gateway.settings import Settings
 
-Record = AuthorizationRequest | Claim | Coverage | PlanOfCare | Visit
+Record = AuthorizationRequest | Claim | Coverage | PlanOfCare | Visit | Instruction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,4 +48,19 @@ KINDS = {
         model=intake_told.PlanOfCare, build=intake_told.plan_of_care, problems=intake_told.plan_of_care_problems
     ),
     "visit": Kind(model=intake_visits.Visit, build=intake_visits.visit, problems=intake_visits.visit_problems),
+    "certification": Kind(
+        model=intake_instructions.Certification,
+        build=intake_instructions.certification,
+        problems=intake_instructions.certification_problems,
+    ),
+    "correction": Kind(
+        model=intake_instructions.Correction,
+        build=intake_instructions.correction,
+        problems=intake_instructions.correction_problems,
+    ),
+    "transfer": Kind(
+        model=intake_instructions.Transfer,
+        build=intake_instructions.transfer,
+        problems=intake_instructions.transfer_problems,
+    ),
 }

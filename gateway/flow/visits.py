@@ -18,7 +18,7 @@ from gateway.flow.policies import payer_policy, policy_of
 from gateway.flow.told import Taken, conflict, refused
 from gateway.ledger import units
 from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, digest
-from gateway.ledger.matching import Gap, key_of
+from gateway.ledger.matching import ONCE_A_DAY, Gap, key_of
 from gateway.ledger.visiting import UNCOVERED, Held, Step, Wanted, move, wanted
 from gateway.rules.policy import Policy
 from gateway.store import ChangedMeanwhile, StoredAuthorization, StoredVisit
@@ -172,7 +172,7 @@ def _counted(tx: Transaction, key: str, known: StoredVisit | None) -> set[str]:
 def _objection(visit: Visit, place: _Place) -> list[Finding]:
     if not place.want.lacking or (visit.override and visit.status is Status.TOOK_PLACE):
         return []
-    return [_lacks(visit, gap, bucket) for gap, bucket, _ in dict.fromkeys(place.want.lacking)]
+    return list(dict.fromkeys(_lacks(visit, each.gap, each.bucket) for each in place.want.lacking))
 
 
 def _lacks(visit: Visit, gap: Gap, bucket: Bucket | None) -> Finding:
@@ -205,23 +205,33 @@ def _step(tx: Transaction, visit: Visit, known: StoredVisit | None, place: _Plac
     )
     if not took_place or not place.want.lacking:
         return step
-    owed: dict[str, tuple[Bucket, int]] = {}
-    for _, nearest, quantity in place.want.lacking:
-        bucket = nearest or _beside(tx, visit, place)
-        before = 0 if bucket.unit is Unit.VISIT else owed.get(bucket.id, (bucket, 0))[1]
-        owed[bucket.id] = (bucket, before + max(1, quantity))
-    entries: list[Entry] = []
-    held: list[Held] = []
-    for bucket, quantity in owed.values():
-        mine = replace(cause, authorization=bucket.authorization)
-        reason = f"override of {visit.id}"  # What somebody wrote stays in the sealed record.
-        entries.append(
-            units.uncovered(
-                bucket, quantity, cause=mine, holds_on=holds_on, key=change, reason=reason, visit_key=place.visit_key
-            )
+    uncovered = _uncovered(tx, visit, place)
+    entries = [
+        units.uncovered(
+            bucket,
+            held.quantity,
+            cause=replace(cause, authorization=bucket.authorization),
+            holds_on=holds_on,
+            key=change,
+            reason=f"override of {visit.id}",  # What somebody wrote stays in the sealed record.
+            visit_key=place.visit_key,
         )
-        held.append(Held(bucket=bucket.id, account=Account.UNCOVERED, quantity=quantity))
-    return Step(entries=(*step.entries, *entries), held=(*step.held, *held))
+        for bucket, held in uncovered
+    ]
+    return Step(entries=(*step.entries, *entries), held=(*step.held, *(held for _, held in uncovered)))
+
+
+def _uncovered(tx: Transaction, visit: Visit, place: _Place) -> list[tuple[Bucket, Held]]:
+    """What nothing serves, by the bucket that comes nearest; a visit is one there, too, however many services."""
+    owed: dict[str, tuple[Bucket, Held]] = {}
+    for each in place.want.lacking:
+        bucket = each.bucket or _beside(tx, visit, place)
+        known = owed.get(bucket.id)
+        before = known[1] if known else Held(bucket=bucket.id, account=Account.UNCOVERED, quantity=0)
+        quantity = 1 if bucket.unit in ONCE_A_DAY else before.quantity + each.quantity
+        procedures = (*before.procedures, *([each.procedure] if each.procedure else []))
+        owed[bucket.id] = (bucket, replace(before, quantity=quantity, procedures=procedures))
+    return list(owed.values())
 
 
 def _beside(tx: Transaction, visit: Visit, place: _Place) -> Bucket:

@@ -201,15 +201,18 @@ def cover(
     *,
     owed: Bucket,
     owed_balance: Balance,
+    owed_quantity: int | None = None,
     cause: Cause,
     holds_on: date,
     key: str,
     visit_key: str = "",
 ) -> Entry:
-    """A later authorization covers what ``owed`` counts as uncovered; its grant is posted on its own before."""
-    _have(owed, owed_balance, [Account.UNCOVERED], quantity)
+    """A later authorization covers what ``owed`` counts as uncovered; its grant is posted on its own before.
+    ``owed_quantity`` is what is owed there, where the two count in different units."""
+    owing = quantity if owed_quantity is None else owed_quantity
+    _have(owed, owed_balance, [Account.UNCOVERED], owing)
     drawn = _postings(bucket, balance, quantity, [Account.AVAILABLE], Account.RENDERED)
-    settled = Posting(owed.id, Account.UNCOVERED, Account.UNAUTHORIZED, quantity)
+    settled = Posting(owed.id, Account.UNCOVERED, Account.UNAUTHORIZED, owing)
     return _entry("cover", bucket, (*drawn, settled), cause, holds_on, key, visit_key=visit_key)
 
 

@@ -29,12 +29,14 @@ UNCOVERED = "uncovered"  # Bucket.quantity_source of what was rendered under no 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What one visit holds of a bucket: RESERVED, RENDERED or UNCOVERED. Claims have taken ``claimed`` of it on."""
+    """What one visit holds of a bucket: RESERVED, RENDERED or UNCOVERED. Claims have taken ``claimed`` of it on;
+    ``procedures`` are the services that are uncovered, () where none was told."""
 
     bucket: str
     account: Account
     quantity: int
     claimed: int = 0
+    procedures: tuple[str, ...] = ()
 
     @property
     def left(self) -> int:
@@ -43,11 +45,20 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a visit needs, by bucket, and what stands in the way of the rest: the bucket that came nearest, and
-    how much is lacking."""
+    """What a visit needs, by bucket, and what stands in the way of the rest."""
 
     draws: tuple[tuple[Bucket, int], ...]
-    lacking: tuple[tuple[Gap, Bucket | None, int], ...] = ()
+    lacking: tuple["Lack", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """One service that nothing serves: ``bucket`` is the one that came nearest, None where none did."""
+
+    gap: Gap
+    procedure: str
+    bucket: Bucket | None = None
+    quantity: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +90,11 @@ def wanted(
     if not visit.lines:
         services = [Treatment(procedure="")]
     draws: dict[str, tuple[Bucket, int]] = {}
-    lacking: list[tuple[Gap, Bucket | None, int]] = []
+    lacking: list[Lack] = []
     for service in services:
         fitting, gap = _fitting(visit, service, certified)
         if gap is not None:
-            lacking.append((gap, None, 1))
+            lacking.append(Lack(gap=gap, procedure=service.procedure))
             continue
         if any(each.unit in ONCE_A_DAY and (each.id in draws or each.id in counted) for each in fitting):
             continue
@@ -92,7 +103,8 @@ def wanted(
         if found is None:
             unknown = all(each is None for each in needs.values())
             gap = Gap.MINUTES_UNKNOWN if unknown else Gap.EXHAUSTED
-            lacking.append((gap, fitting[0], needs[fitting[0].id] or 0))
+            short = needs[fitting[0].id] or 1
+            lacking.append(Lack(gap=gap, procedure=service.procedure, bucket=fitting[0], quantity=short))
             continue
         need = needs[found.id] or 0
         free[found.id] -= need

@@ -170,12 +170,16 @@ def _shown(held: Held) -> dict[str, object]:
         "account": held.account.value,
         "quantity": held.quantity,
         "claimed": held.claimed,
+        "procedures": list(held.procedures),
     }
 
 
 def _stored(row: Row, visit: Visit) -> StoredVisit:
     columns = {name: row._mapping[name] for name in _PLAIN}
-    held = tuple(Held(**{**each, "account": Account(each["account"])}) for each in row.held)
+    held = tuple(
+        Held(**{**each, "account": Account(each["account"]), "procedures": tuple(each["procedures"])})
+        for each in row.held
+    )
     return StoredVisit(
         **columns,
         client_ref=visit.client_ref,
