@@ -49,7 +49,7 @@ _A = Account
 MOVES: Mapping[str, frozenset[tuple[Account, Account]]] = {
     "request": frozenset({(_A.MEMO, _A.REQUESTED)}),
     "grant": frozenset({(_A.GRANT, _A.AVAILABLE)}),
-    "reserve": frozenset({(_A.AVAILABLE, _A.RESERVED)}),
+    "reserve": frozenset({(_A.AVAILABLE, _A.RESERVED), (_A.GRANT, _A.AVAILABLE)}),
     "unreserve": frozenset({(_A.RESERVED, _A.AVAILABLE)}),
     "render": frozenset(
         {
