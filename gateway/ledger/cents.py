@@ -4,7 +4,7 @@ A positive line adds to its account, a negative one takes from it, and an entry'
 not explain is never made to fit: it stands in ``suspense`` beside a finding that names the sum and the place.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from json import dumps
@@ -12,7 +12,7 @@ from json import dumps
 from gateway.domain.plain import to_plain
 from gateway.domain.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
 from gateway.errors import Finding
-from gateway.ledger.advice import ELSEWHERE, RECEIVABLE, Advice, Held, other_payer
+from gateway.ledger.advice import ELSEWHERE, RECEIVABLE, Advice, Head, Held, other_payer
 from gateway.ledger.billed import BilledClaim
 from gateway.ledger.consequences import Consequences
 from gateway.ledger.entry import Cause, digest, entry_id
@@ -171,6 +171,29 @@ def post_provider_adjustment(
         cause=Cause(document=document),
         lines=_lines((f"plb:{adjustment.reason}", adjustment.amount), (CASH, -adjustment.amount)),
     )
+
+
+def beside_claims(
+    adjustments: Sequence[ProviderAdjustment], head: Head, *, beyond: int, document: str = ""
+) -> tuple[MoneyEntry, ...]:
+    """The entries of a remittance beside those of its claims: its PLB amounts, in suspense where the total does not
+    balance, and ``beyond``, what BPR02 has more than all explain: cash is what the bank shows, and why it is not what
+    the claims add up to, the payer must say. ``adjustments`` have reasons that may name an account."""
+    entries = []
+    for index, each in enumerate(adjustments):
+        key = f"{head.key}/{index}"
+        if beyond:
+            place = f"$.provider_adjustments[{index}]"
+            entries.append(_suspense("suspense", key, -each.amount, head, Cause(document=document, segment=place)))
+        else:
+            entries.append(post_provider_adjustment(each, document=document, holds_on=head.paid_on, key=key))
+    entries.append(_suspense("cash", head.key, beyond, head, Cause(document=document, segment="$")))
+    return tuple(each for each in entries if each.lines)
+
+
+def _suspense(name: str, key: str, amount: int, head: Head, cause: Cause) -> MoneyEntry:
+    lines = _lines((CASH, amount), (SUSPENSE, -amount))
+    return MoneyEntry(id=entry_id(name, key), kind="suspense", holds_on=head.paid_on, cause=cause, lines=lines)
 
 
 def post_remittance(
