@@ -15,6 +15,7 @@ from gateway.domain.authorization import Unit
 from gateway.errors import Finding
 from gateway.ledger.cents import MoneyEntry, MoneyLine
 from gateway.ledger.entry import Account, Bucket, Cause, Entry, Posting, violations
+from gateway.ledger.remaining import Move
 from gateway.store.bulk import add_rows
 from gateway.store.schema import buckets, entries, money_entries, money_lines, postings
 from gateway.store.session import NotInStore, Row, Scoped, Session
@@ -54,6 +55,20 @@ _MOVED = sa.select(
 ).group_by(postings.c.bucket, postings.c.source, postings.c.target)
 _MOVED_IN = Scoped(_MOVED.where(postings.c.bucket.in_(sa.bindparam("wanted", expanding=True))), postings)
 _MOVED_ANYWHERE = Scoped(_MOVED, postings)
+
+_MOVES_IN = Scoped(
+    sa.select(
+        postings.c.bucket,
+        postings.c.source,
+        postings.c.target,
+        postings.c.quantity,
+        sa.case((entries.c.visit_key != "", entries.c.visit_key), else_=entries.c.line).label("about"),
+    )
+    .join(entries, entries.c.id == postings.c.entry)
+    .where(postings.c.bucket.in_(sa.bindparam("wanted", expanding=True)))
+    .order_by(entries.c.seq, postings.c.number),
+    postings,
+)
 
 _BUCKETS_IN = Scoped(_BUCKETS.where(buckets.c.id.in_(sa.bindparam("wanted", expanding=True))), buckets)
 _THERE = sa.select(entries.c.id).where(entries.c.id.in_(sa.bindparam("wanted", expanding=True)))
@@ -156,6 +171,14 @@ class Books:
         if not lock and len(found) < len(wanted):
             self._owners(wanted)
         return {bucket: found.get(bucket, {}) for bucket in wanted}
+
+    def moves(self, bucket_ids: Iterable[str]) -> dict[str, list[Move]]:
+        """Every posting in these buckets, in the order of posting, with the visit or the claim's line it is about."""
+        found: dict[str, list[Move]] = {each: [] for each in bucket_ids}
+        for row in self._session.within(_MOVES_IN, {"wanted": sorted(found)}) if found else ():
+            move = Move(row.about, Account(row.source), Account(row.target), int(row.quantity))
+            found[row.bucket].append(move)
+        return found
 
     def post(self, entry: Entry) -> bool:
         """Write an entry with its postings. False where its id is there already: a repeat is harmless."""
