@@ -61,10 +61,30 @@ class PaymentKeys:
         self._counted: dict[str, int] = {}
 
     def of(self, payment: ClaimPayment) -> str:
-        # The representation of frozen records of strings, whole numbers and dates is their whole content.
-        name = sha256(repr(payment).encode()).hexdigest()[:32]
+        name = sha256(_content(payment).encode()).hexdigest()[:32]
         self._counted[name] = count = self._counted.get(name, 0) + 1
         return f"{self._remittance}/{name}/{count}"
+
+
+def _content(payment: ClaimPayment) -> str:
+    """What moves something in either book, or says whose it is. Payments that differ in nothing of it are equals."""
+    lines = [
+        (
+            each.control_number,
+            each.procedure,
+            each.modifiers,
+            each.original_procedure,
+            each.charge,
+            each.paid,
+            each.units_paid,
+            each.served_on and each.served_on.toordinal(),
+            each.remarks,
+            _trios(each),
+        )
+        for each in payment.lines
+    ]
+    head = (payment.control_number, payment.status, payment.charge, payment.paid, payment.payer_claim_number)
+    return repr((head, payment.member_id, payment.remarks, _trios(payment), lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +179,7 @@ def advise(
         payer_claim_number=payment.payer_claim_number,
         settles=payment.charge - _still_owed(payment, table),
         held=held or _held(payment, claim),
-        effect="" if payment.lines else _effect(payment, table, (), zero),
+        effect="" if payment.lines else _effect(allowed(payment, table), payment.adjustments, table, zero),
         adjustments=_trios(payment),
         lines=tuple([_line(each, payment, table, zero) for each in joined]),
     )
@@ -203,9 +223,13 @@ def allowed(line: PaidLine | ClaimPayment, table: Consequences) -> int:
 
 def effect(line: PaidLine | ClaimPayment, table: Consequences, further: Sequence[Adjustment] = ()) -> Effect | None:
     """What a line's amounts and reasons say; None where only unknown reasons do. ``further`` are the claim's own."""
-    if allowed(line, table) > 0:
+    return _judged(allowed(line, table), line.adjustments or further, table)
+
+
+def _judged(recognised: int, reasons: Sequence[Adjustment], table: Consequences) -> Effect | None:
+    if recognised > 0:
         return Effect.CONSUME
-    known = [table.reasons.get(each.reason) for each in line.adjustments or further]
+    known = [table.reasons.get(each.reason) for each in reasons]
     effects = {each.units for each in known if each}
     for strongest in (Effect.KEEP, Effect.PEND, Effect.RELEASE):
         if strongest in effects:
@@ -215,7 +239,10 @@ def effect(line: PaidLine | ClaimPayment, table: Consequences, further: Sequence
 
 def units_paid(line: PaidLine) -> int | None:
     """SVC05; blank means 1 (005010X221A1). None where it is no whole number."""
-    return whole(line.units_paid) if line.units_paid.strip() else 1
+    text = line.units_paid
+    if text.isdecimal() and text.isascii():
+        return int(text)
+    return whole(text) if text.strip() else 1
 
 
 def is_secondary(claim: BilledClaim) -> bool:
@@ -248,7 +275,7 @@ def _unjoined(payment: ClaimPayment) -> Iterator[Joined]:
 
 
 def _line(joined: Joined, payment: ClaimPayment, table: Consequences, zero: bool) -> AdvisedLine:
-    paid = joined.paid
+    paid, recognised = joined.paid, allowed(joined.paid, table)
     return AdvisedLine(
         line=joined.line.control_number if joined.line else "",
         matched_on=joined.confidence.value,
@@ -256,9 +283,9 @@ def _line(joined: Joined, payment: ClaimPayment, table: Consequences, zero: bool
         procedure=paid.procedure,
         charge=paid.charge,
         paid=paid.paid,
-        allowed=allowed(paid, table),
+        allowed=recognised,
         units=units_paid(paid),
-        effect=_effect(paid, table, payment.adjustments, zero),
+        effect=_effect(recognised, paid.adjustments or payment.adjustments, table, zero),
         adjustments=_trios(paid),
         remarks=paid.remarks,
     )
@@ -268,10 +295,10 @@ def _trios(held: PaidLine | ClaimPayment) -> tuple[tuple[str, str, int], ...]:
     return tuple([(each.group, each.reason, each.amount) for each in held.adjustments])
 
 
-def _effect(line: PaidLine | ClaimPayment, table: Consequences, further: Sequence[Adjustment], zero: bool) -> str:
-    judged = effect(line, table, further)
-    if judged is Effect.CONSUME and not zero and allowed(line, table) <= 0:
-        prior = any((each.group, each.reason) == _PRIOR_PAYER for each in line.adjustments or further)
+def _effect(recognised: int, reasons: Sequence[Adjustment], table: Consequences, zero: bool) -> str:
+    judged = _judged(recognised, reasons, table)
+    if judged is Effect.CONSUME and not zero and recognised <= 0:
+        prior = any((each.group, each.reason) == _PRIOR_PAYER for each in reasons)
         return Effect.RELEASE.value if prior else judged.value
     return judged.value if judged else ""
 
@@ -292,6 +319,8 @@ def _findings(payment: ClaimPayment, advice: Advice, table: Consequences, where:
 def _reasons(held: PaidLine | ClaimPayment, table: Consequences, place: str) -> Iterable[Finding]:
     """A task for each reason that wants somebody: blocking where the line was not allowed, a warning where it was."""
     for each in held.adjustments:
+        if each.reason in table.quiet and each.group != FORMER_GROUP:
+            continue
         if each.group == FORMER_GROUP:
             what = "CAS01 CR existed only in 4010: it is taken as an adjustment of its reason"
             yield _task(what, "Tell the payer", place, Severity.WARN)

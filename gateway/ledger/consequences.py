@@ -45,6 +45,7 @@ class Consequences:
     remarks: Mapping[str, Remark]
     groups: Mapping[str, str]
     cost_share: frozenset[str]
+    quiet: frozenset[str]  # The reasons that want nobody.
 
     def account(self, adjustment: Adjustment) -> str:
         """Where the amount goes: the patient's share to the patient, else by reason, else by group, else suspense."""
@@ -66,7 +67,11 @@ def read(plain: Mapping[str, Any]) -> Consequences:
     reasons = {code: Consequence(**{**row, "units": Effect(row["units"])}) for code, row in plain["reasons"].items()}
     remarks = {code: Remark(**row) for code, row in plain["remarks"].items()}
     return Consequences(
-        reasons=reasons, remarks=remarks, groups=plain["groups"], cost_share=frozenset(plain["cost_share"])
+        reasons=reasons,
+        remarks=remarks,
+        groups=plain["groups"],
+        cost_share=frozenset(plain["cost_share"]),
+        quiet=frozenset(code for code, each in reasons.items() if not each.topic),
     )
 
 

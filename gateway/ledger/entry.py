@@ -169,7 +169,7 @@ def entry_id(*parts: str) -> str:
 
 def digest(prefix: str, *parts: str) -> str:
     """An opaque id of 32 hexadecimal digits that the parts always lead to, and that does not lead back to them."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
+    text = "".join([f"{len(part)}:{part}" for part in parts])
     return f"{prefix}_{sha256(text.encode()).hexdigest()[:32]}"
 
 

@@ -87,6 +87,7 @@ class Position:
 NO_ORIGINAL = "no_original"
 ORIGINAL_HELD = "original_held"
 _PRECEDENCE = {Effect.CONSUME: 3, Effect.RELEASE: 2, Effect.PEND: 1, Effect.KEEP: 1}
+_NO_UNITS = {Effect.KEEP: None, Effect.PEND: None, Effect.RELEASE: 0}
 _EFFECTS = {each.value: each for each in Effect}
 
 
@@ -95,7 +96,9 @@ def position(
 ) -> Position:
     """``advices`` and ``answers`` are all that the payer has said of this claim, in any order; ``voided`` that it took
     the claim back for us (frequency 8), or has another in its place (7)."""
-    said = sorted({each.key: each for each in advices}.values(), key=lambda each: (each.order, each.key))
+    said = list({each.key: each for each in advices}.values())
+    if len(said) > 1:
+        said.sort(key=lambda each: (each.order, each.key))
     pairs = _pairs(said)
     stands = tuple([_stand(each, pairs, said) for each in said])
     posted = [each for each, stand in zip(said, stands, strict=True) if stand.stands is Stands.POSTED]
@@ -205,12 +208,15 @@ def _told(claim: BilledClaim, standing: _Standing) -> dict[str, Outcome]:
 
 def _whole_line(parts: Sequence[AdvisedLine], key: str) -> Outcome:
     """A line that the payer split: kept while any part is, else consumed as far as any part is."""
+    if len(parts) == 1:
+        judged, only = _EFFECTS.get(parts[0].effect, Effect.KEEP), parts[0]
+        return Outcome(judged, only.units if judged is Effect.CONSUME else _NO_UNITS[judged], key)
     effects = [_EFFECTS.get(each.effect, Effect.KEEP) for each in parts]
     for waiting in (Effect.KEEP, Effect.PEND):
         if waiting in effects:
-            return Outcome(waiting, None, key)
+            return Outcome(waiting, _NO_UNITS[waiting], key)
     if Effect.CONSUME not in effects:
-        return Outcome(Effect.RELEASE, 0, key)
+        return Outcome(Effect.RELEASE, _NO_UNITS[Effect.RELEASE], key)
     paid = [each.units for each, judged in zip(parts, effects, strict=True) if judged is Effect.CONSUME]
     return Outcome(Effect.CONSUME, None if None in paid else sum([each or 0 for each in paid]), key)
 

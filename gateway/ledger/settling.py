@@ -95,6 +95,9 @@ class _Desk:
     def move(self, held: Standing, wanted: Target) -> None:
         """First what is taken back, then what is claimed again and consumed, then what is given back."""
         committed, consumed = held.committed, held.consumed
+        if not (consumed or held.uncovered or wanted.committed) and wanted.consumed == committed:
+            self._post(units.consume, held, committed)  # As nearly always.
+            return
         less = max(0, consumed + held.uncovered - wanted.consumed)
         beside = min(less, held.uncovered)
         self._post(units.take_back, held, beside)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from gateway.ledger.billed import BilledClaim
 from gateway.ledger.entry import Account, Bucket, Entry
@@ -66,13 +67,20 @@ def visit_keys(claim: BilledClaim, buckets: Sequence[Bucket]) -> frozenset[str]:
 
 def visit_lines(claim: BilledClaim, bucket: Bucket, visit: str) -> tuple[str, ...]:
     """The lines of a claim (REF*6R) that are part of a visit under this bucket."""
-    return tuple(
-        each.control_number
-        for each in claim.lines
-        if (not bucket.procedures or each.procedure in bucket.procedures)
-        and (not bucket.modifiers or not discipline(each) or discipline(each) in bucket.modifiers)
-        and visit_key(claim, each, bucket) == visit
-    )
+    alike: dict[tuple[date, str], bool] = {}
+    found = []
+    for each in claim.lines:
+        word = discipline(each)
+        if bucket.procedures and each.procedure not in bucket.procedures:
+            continue
+        if bucket.modifiers and word and word not in bucket.modifiers:
+            continue
+        day = (each.served_on, word)
+        if day not in alike:
+            alike[day] = visit_key(claim, each, bucket) == visit
+        if alike[day]:
+            found.append(each.control_number)
+    return tuple(found)
 
 
 def _lines(claim: BilledClaim, entry: Entry, bucket: Bucket) -> tuple[str, ...]:
