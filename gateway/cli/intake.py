@@ -24,7 +24,7 @@ def submit_file(house: House, file: Path, *, as_json: bool) -> int:
             kind="document", name="intake", holds_on=tx.now.date(), document=document, content={"name": file.name}
         )
         result = accept.record(house, tx, accept.read(house, document, data, form), document)
-    emit(result, _words(result), as_json=as_json)
+    emit(result, words(result), as_json=as_json)
     return 1 if result["rejected"] or result["conflicts"] or result["findings"] else 0
 
 
@@ -56,7 +56,8 @@ def _sniff(data: bytes) -> str:
         return "json"
 
 
-def _words(result: dict[str, Any]) -> str:
+def words(result: dict[str, Any]) -> str:
+    """What became of each record, for people."""
     lines = []
     for each in result["accepted"]:
         lines.append(f"accepted  {each['id']}  (your {each['client_ref']})")

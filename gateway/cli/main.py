@@ -24,7 +24,12 @@ app = typer.Typer(
 partner_app = typer.Typer(help="Trading partners: list them, test one, let traffic go on.", no_args_is_help=True)
 as2_app = typer.Typer(help="AS2: make keys, look at messages.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
+authorization_app = typer.Typer(
+    help="What a portal, fax or call told of an authorization: add it, correct its count, move what is left.",
+    no_args_is_help=True,
+)
 app.add_typer(partner_app, name="partner")
+app.add_typer(authorization_app, name="authorization")
 app.add_typer(as2_app, name="as2")
 app.add_typer(db_app, name="db")
 
@@ -44,6 +49,15 @@ Config = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time and shows it as optional.
     typer.Option("--config", "-c", help="The configuration file; else GATEWAY_CONFIG, else conf/gateway.toml."),
 ]
+
+
+Ref = Annotated[str, typer.Argument(help="Your own number of this record; told again, it counts once.")]
+Clinic = Annotated[str, typer.Option(help="ORGANISATION/CLINIC; need not be said where there is one.")]
+Of = Annotated[str, typer.Option("--of", help="Your own number of the authorization that it is about.")]
+Channel = Annotated[str, typer.Option(help="How the payer's word came: portal, fax, phone, mail, fhir, person.")]
+Seen = Annotated[str, typer.Option("--seen", help="The day of it, YYYY-MM-DD.")]
+Evidence = Annotated[str, typer.Option(help="The number of the call, fax or page.")]
+Discipline = Annotated[str, typer.Option(help="GP, GO or GN.")]
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -137,6 +151,115 @@ def preview(
 
     with _house(config) as house:
         raise typer.Exit(preview_file(house, file, as_json=as_json))
+
+
+@app.command()
+def visit(
+    ref: Ref,
+    status: Annotated[str, typer.Argument(help="scheduled, took_place, cancelled or no_show.")],
+    of: Of = "",
+    on: Annotated[str, typer.Option(help="The day, YYYY-MM-DD.")] = "",
+    discipline: Discipline = "",
+    line: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="A service: 97110, or 97110:2 with units; repeatable."),
+    ] = None,
+    override: Annotated[str, typer.Option(help="Why it took place without authorization.")] = "",
+    clinic: Clinic = "",
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Book a visit, or say what became of one: what is known of it already need not be said again."""
+    from gateway.cli import telling
+
+    with _house(config) as house:
+        record = telling.common(house, "visit", ref, clinic)
+        record |= {"status": status, "authorization_ref": of, "served_on": on, "discipline": discipline}
+        record = telling.visit(house, {**record, "override": override}, line or [])
+        raise typer.Exit(telling.tell(house, record, as_json=as_json))
+
+
+@authorization_app.command("add")
+def authorization_add(
+    ref: Ref,
+    number: Annotated[str, typer.Option(help="The certification number.")],
+    decided: Annotated[str, typer.Option(help="The day of the decision.")],
+    start: Annotated[str, typer.Option("--from", help="The window's first day.")],
+    end: Annotated[str, typer.Option("--to", help="The window's last day.")],
+    channel: Channel,
+    seen: Seen,
+    visits: Annotated[Optional[int], typer.Option(help="Visits certified.")] = None,  # noqa: UP045
+    units: Annotated[Optional[int], typer.Option(help="15-minute units certified.")] = None,  # noqa: UP045
+    used: Annotated[int, typer.Option(help="What of it was used before you came.")] = 0,
+    used_until: Annotated[str, typer.Option(help="Until when the used ones were counted.")] = "",
+    discipline: Discipline = "",
+    payer: Annotated[str, typer.Option(help="The payer's id; the patient is asked for.")] = "",
+    request: Annotated[str, typer.Option(help="Your own number of the request that it answers.")] = "",
+    reference: Evidence = "",
+    clinic: Clinic = "",
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Enter an authorization that the payer gave by portal, fax or phone."""
+    from gateway.cli import telling
+
+    with _house(config) as house:
+        record = telling.common(house, "certification", ref, clinic)
+        record |= {"number": number, "decided_on": decided, "starts_on": start, "ends_on": end, "request_ref": request}
+        record |= {"used_before": used or None, "used_until": used_until, "visits": visits, "units": units}
+        record |= {"discipline": discipline, "payer": payer, "patient": {} if request else telling.patient()}
+        record["evidence"] = telling.evidence(channel, seen, reference)
+        raise typer.Exit(telling.tell(house, record, as_json=as_json))
+
+
+@authorization_app.command("correct")
+def authorization_correct(
+    ref: Ref,
+    of: Of,
+    channel: Channel,
+    seen: Seen,
+    total: Annotated[Optional[int], typer.Option(help="What the payer certified in all.")] = None,  # noqa: UP045
+    remaining: Annotated[Optional[int], typer.Option(help="What the payer says is left.")] = None,  # noqa: UP045
+    end: Annotated[str, typer.Option("--to", help="The window's new last day.")] = "",
+    discipline: Discipline = "",
+    reference: Evidence = "",
+    clinic: Clinic = "",
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Take the payer's count over, up or down, or a window's new end."""
+    from gateway.cli import telling
+
+    with _house(config) as house:
+        record = telling.common(house, "correction", ref, clinic)
+        record |= {"authorization_ref": of, "total": total, "remaining": remaining, "ends_on": end}
+        record |= {"discipline": discipline, "evidence": telling.evidence(channel, seen, reference)}
+        raise typer.Exit(telling.tell(house, record, as_json=as_json))
+
+
+@authorization_app.command("transfer")
+def authorization_transfer(
+    ref: Ref,
+    of: Of,
+    to: Annotated[str, typer.Option(help="Your own number of the authorization that it goes to.")],
+    reason: Annotated[str, typer.Option(help="plan_change or continuity.")],
+    channel: Channel,
+    seen: Seen,
+    amount: Annotated[Optional[int], typer.Option(help="How much; else all that is free.")] = None,  # noqa: UP045
+    discipline: Discipline = "",
+    reference: Evidence = "",
+    clinic: Clinic = "",
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Move what is left of an authorization to another of the same patient."""
+    from gateway.cli import telling
+
+    with _house(config) as house:
+        record = telling.common(house, "transfer", ref, clinic)
+        record |= {"authorization_ref": of, "to_ref": to, "reason": reason, "amount": amount}
+        record |= {"discipline": discipline, "evidence": telling.evidence(channel, seen, reference)}
+        raise typer.Exit(telling.tell(house, record, as_json=as_json))
 
 
 @app.command()
