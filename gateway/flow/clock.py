@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from gateway import logs
+from gateway.domain.visit import Status
 from gateway.flow.cases import UNANSWERED, State, case, subjects_of
 from gateway.flow.house import House, Transaction
+from gateway.flow.visits import unsettled_key
 from gateway.ledger import units
 from gateway.ledger.entry import Account, Cause
 from gateway.store import Job
@@ -88,6 +90,7 @@ def expire(house: House, job: Job) -> None:
     """Moves what is left of windows that have ended to EXPIRED; late claims for days inside still draw on it."""
     with house.store.transaction(house.everything()) as tx:
         moved = expire_by(tx, house.today)
+        _ask_about_visits(tx, house.today)
         tx.jobs.finish(job)
     if moved:
         log.info("windows.expired", buckets=moved)
@@ -109,3 +112,15 @@ def expire_by(tx: Transaction, today: date) -> int:
     if moved:
         tx.inputs.add(kind="decision", name="expire", holds_on=today, content={"buckets": moved})
     return moved
+
+
+def _ask_about_visits(tx: Transaction, today: date) -> None:
+    """A visit whose day has passed still holds what it booked: somebody says what became of it."""
+    for each in tx.appointments.list(state=Status.SCHEDULED, before=today):
+        tx.tasks.open(
+            unsettled_key(each.id),
+            kind="visit",
+            subject=each.id,
+            reason="the day of this visit has passed, and nobody told what became of it: it holds what was booked",
+            fix="Tell that it took place, was cancelled or that nobody came; the task closes by itself",
+        )
