@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -310,3 +311,36 @@ def test_the_overdue_835_of_a_claim_that_was_paid_is_not_awaited(stage: Stage, c
     stage.clock.advance(400 * 24 * 3600)
     stage.work("expect")
     assert stage.tasks("overdue") == []
+
+
+# Answers to a claim itself, in whatever order they come.
+
+
+@pytest.mark.parametrize("order", list(permutations(["999", "277CA"])), ids="-".join)
+def test_a_claim_that_its_payer_took_in_is_billed_whatever_a_999_says(stage: Stage, order: tuple[str, ...]) -> None:
+    """Released and sent again it would be billed twice: nobody is told to send it, and the two are told to a person."""
+    claim = stage.billed()
+    came = {"999": stage.acknowledged(claim.id, "R"), "277CA": stage.received()}
+    for each in order:
+        stage.arrive(came[each])
+    assert stage.claim().state == "received"
+    assert stage.units() == {"available": 11, "committed": 1}
+    assert {account: amount for account, amount in stage.money().items() if amount} == BILLED
+    assert stage.tasks("rejected") == []
+    assert [each.subject for each in stage.tasks("unclear")] == [claim.id]
+    stage.arrive(stage.paid(payment(claim)))
+    assert (stage.claim().state, stage.units()) == ("paid", {"available": 11, "consumed": 1})
+    assert {account: amount for account, amount in stage.money().items() if amount} == PAID
+    assert stage.balanced()
+
+
+@on_sqlite
+@pytest.mark.parametrize("order", list(permutations(["refused", "taken"])), ids="-".join)
+def test_of_two_277ca_the_one_that_refuses_ends_it(stage: Stage, order: tuple[str, ...]) -> None:
+    stage.billed()
+    came = {"refused": stage.received(1, category="A7", status="21", action="U"), "taken": stage.received()}
+    for each in order:
+        stage.arrive(came[each])
+    assert (stage.claim().state, stage.units()) == ("rejected", {"available": 12})
+    assert {account: amount for account, amount in stage.money().items() if amount} == {}
+    assert stage.balanced()

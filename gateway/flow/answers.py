@@ -24,6 +24,7 @@ from gateway.flow.cases import (
     State,
     advance,
     case,
+    close_answers,
     code,
     move,
     number,
@@ -33,9 +34,10 @@ from gateway.flow.cases import (
 from gateway.flow.clock import close_expectation, close_expectations
 from gateway.flow.deliver import was_repeated
 from gateway.flow.house import House, Transaction
-from gateway.flow.returning import release_claim
+from gateway.flow.returning import claim_again, release_claim
 from gateway.flow.submit import wake_claims
-from gateway.store import Document
+from gateway.ledger.position import Answered, Come, position
+from gateway.store import Document, StoredClaim
 from gateway.x12.codes import meaning
 
 DUPLICATE_INTERCHANGE = "025"  # TA105: the interchange control number was used before.
@@ -138,6 +140,7 @@ def _of_acknowledgment(tx: Transaction, document: Document, ours: Document, answ
 
 def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> None:
     codes = [f"{each.kind} {each.code}" for each in answer.reasons]
+    before = _arrived_before(tx, document.partner, answer)
     tx.events.add(
         subject,
         "answer.received",
@@ -148,6 +151,7 @@ def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> N
         verdict=str(answer.verdict),
         codes=codes,
         places=[each.place for each in answer.reasons if each.place],
+        **({"repeated": True} if before else {}),  # It says nothing of what was sent.
     )
     stored = case(tx, subject, lock=True)
     tx.documents.link(document.id, stored.organisation, stored.clinic)
@@ -155,7 +159,7 @@ def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> N
         subject, "clearinghouse_number", answer.clearinghouse_number, partner=document.partner, document=document.id
     )
     close_expectation(tx, subject, answer.source.lower())
-    if _arrived_before(tx, document.partner, answer):
+    if before:
         tx.events.add(subject, "case.arrived_before", document=document.id, key=answer.key)
         return
     if answer.verdict in (Verdict.REJECTED, Verdict.UNKNOWN, Verdict.PARTIAL):
@@ -232,8 +236,31 @@ def _received(tx: Transaction, document: Document, subject: str, answer: Answer)
         tx.identifiers.add(
             subject, "payer_claim_number", answer.payer_claim_number, partner=document.partner, document=document.id
         )
-    if State(stored.state) in ADJUDICATED or stored.state == State.REJECTED:
+    if State(stored.state) in ADJUDICATED:
+        return
+    if stored.state == State.REJECTED and not _taken_in(tx, document, stored):
         return
     tx.claims.update(
         subject, state=State.RECEIVED, payer_claim_number=answer.payer_claim_number or stored.payer_claim_number
     )
+
+
+def _taken_in(tx: Transaction, document: Document, stored: StoredClaim) -> bool:
+    """Whether a claim that was refused is in adjudication all the same: whichever came first, the payer's 277CA goes
+    before a TA1's or 999's word about syntax, and one 277CA that refuses before another that does not."""
+    trail = [each.detail for each in tx.events.of(stored.id) if each.what == "answer.received"]
+    told = [each for each in trail if not each.get("repeated")]
+    said = [Answered(str(each["source"]), Verdict(str(each["verdict"]))) for each in told]
+    if position(stored.claim, (), said).come is not Come.RECEIVED:
+        return False
+    claim_again(tx, stored.id, document.id)
+    close_answers(tx, stored.id, "the payer has taken it in")
+    refusals = [each.source for each in said if each.verdict is Verdict.REJECTED]
+    tx.tasks.open(
+        f"{Verdict.UNKNOWN}:{stored.id}:{refusals[0]}",
+        kind="unclear",
+        subject=stored.id,
+        reason=f"the {refusals[0]} refused this claim, and now the payer's 277CA says that it was taken in",
+        fix="Ask the payer which holds; where it was sent again since, have one of the two voided",
+    )
+    return True

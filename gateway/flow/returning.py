@@ -7,10 +7,11 @@ from gateway.domain.claim import Frequency
 from gateway.flow.cases import ADJUDICATED, UNANSWERED, State
 from gateway.flow.house import Transaction
 from gateway.ledger import cents
-from gateway.ledger.entry import Bucket, Cause, Entry
+from gateway.ledger.entry import Account, Bucket, Cause, Entry
 from gateway.ledger.matching import discipline
-from gateway.ledger.settling import withdrawn
+from gateway.ledger.settling import moved_to, withdrawn
 from gateway.ledger.standing import Standing, standing
+from gateway.ledger.target import Target
 from gateway.store import StoredClaim
 
 CLAIMS_MAX = 10_000  # under one authorization; more than any payer certifies visits
@@ -104,3 +105,27 @@ def release_claim(tx: Transaction, claim: str, document: str, *, why: str) -> in
             tx.books.post_money(cents.reverse(money, cause=cause, holds_on=today, key=document))
     tx.events.add(claim, "claim.released", document=document, quantity=released, why=why)
     return released
+
+
+def claim_again(tx: Transaction, claim: str, document: str) -> int:
+    """The payer took in what a TA1 or 999 had refused: what was given back is claimed again, as far as nobody else
+    holds it, and the charge is owed again. Returns the quantity."""
+    stored = tx.claims.get(claim)
+    given_back = [each for each in held(tx, stored) if not (each.committed or each.consumed or each.uncovered)]
+    changes = [(each, Target(committed=each.total, consumed=0)) for each in given_back]
+    balances = tx.books.balances(sorted({each.bucket.id for each in given_back}), lock=True)
+    cause = Cause(document=document, claim=claim, actor=tx.scope.actor)
+    today = tx.now.date()
+    moved = moved_to(changes, balances, cause=cause, holds_on=today, key=f"{claim}/{document}")
+    claimed = 0
+    for entry in moved.entries:
+        if tx.books.post(entry):
+            claimed += sum(each.quantity for each in entry.postings if each.target is Account.COMMITTED)
+    own = tx.books.money_entries(claim=claim)
+    for money in cents.charge_restated(stored.claim, True, own, cause=cause, holds_on=today, key=document):
+        tx.books.post_money(money)
+    for each in moved.tasks:
+        key = f"again:{claim}:{each.where}"
+        tx.tasks.open(key, kind="unclear", subject=claim, reason=each.reason, fix=each.fix)
+    tx.events.add(claim, "claim.claimed_again", document=document, quantity=claimed)
+    return claimed
