@@ -13,7 +13,7 @@ from gateway.ledger.remaining import BASES, Remaining
 ALL = 1_000_000
 
 
-_COLUMNS = ("available", "reserved", "rendered", "committed", "consumed", "expired", "returned")
+_COLUMNS = ("available", "reserved", "rendered", "committed", "consumed", "expired", "returned", "moved", "uncovered")
 
 
 def show_ledger(house: House, authorization: str, *, as_json: bool) -> int:
