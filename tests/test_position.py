@@ -11,6 +11,7 @@ from payer_desk import Answer, Desk, Said
 
 from gateway.domain.answer import Verdict
 from gateway.domain.authorization import Unit
+from gateway.domain.claim import Performed, Performer
 from gateway.domain.parties import OtherCoverage
 from gateway.domain.remittance import ClaimPayment
 from gateway.ledger.entry import Account
@@ -269,6 +270,52 @@ def test_svc05_consumes_and_the_rest_comes_back(units_paid: str, shown: dict[str
     desk = counted()
     desk.pay(payment(paid("L1", 4000, "CO-45 1000", units_paid=units_paid)))
     assert desk.shows() == shown
+
+
+def test_a_line_that_the_payer_split_is_added_up() -> None:
+    desk = counted()
+    part = paid("L1", 2000, "CO-45 500", charge=2500, units_paid="3")
+    desk.pay(payment(part, paid("L1", 0, "CO-198 2500", charge=2500, units_paid="0")))
+    assert desk.shows() == {"available": 7, "consumed": 3}
+
+
+@pytest.mark.parametrize(
+    ("units_paid", "shown"),
+    [("3", {"available": 55, "consumed": 45}), ("1.5", {"available": 40, "committed": 60})],
+)
+def test_minutes_are_consumed_in_proportion_to_paid_units(units_paid: str, shown: dict[str, int]) -> None:
+    worked = line("L1", units=4, minutes=(Performed(performer=Performer.THERAPIST, minutes=60),))
+    desk = Desk([claim(worked)], [bucket(unit=Unit.MINUTE)], stock=100)
+    desk.pay(payment(paid("L1", 3000, "CO-45 2000", units_paid=units_paid)))
+    assert desk.shows() == shown
+
+
+def test_a_claim_without_lines_is_judged_whole() -> None:
+    desk = visit()
+    desk.pay(payment(charge=10000, paid=0, adjustments=cas("CO-197 10000")))
+    assert (desk.position("CLM1").come, desk.shows()) == (Come.DENIED, {"available": 10})
+
+
+def test_a_denial_is_not_read_from_clp02() -> None:
+    """5.1: CLP02 4 is not every denial, and 1 is not every payment."""
+    desk = visit()
+    desk.pay(replace(CORRECTION, status="1"))
+    assert (desk.position("CLM1").come, desk.shows()) == (Come.DENIED, {"available": 10})
+    other = visit()
+    other.pay(replace(ORIGINAL, status="4"))
+    assert (other.position("CLM1").come, other.shows()) == (Come.PAID, {"available": 9, "consumed": 1})
+
+
+def test_a_visit_is_given_back_only_when_all_its_lines_are() -> None:
+    """5.5: visit-type, once if any line is consumed, released only when all are."""
+    desk = visit()
+    desk.pay(payment(NO_ONE))
+    assert desk.shows() == {"available": 9, "committed": 1}, "the other line is not settled"
+    desk.pay(payment(NO_TWO), check="C2")
+    assert desk.shows() == {"available": 10}
+    desk.pay(payment(TWO), check="C3")
+    assert desk.shows() == {"available": 9, "consumed": 1}
+    assert desk.position("CLM1").come is Come.PARTLY_PAID
 
 
 def test_fewer_units_paid_and_taken_back_are_all_claimed_again() -> None:
