@@ -6,14 +6,11 @@ from pathlib import Path
 import pytest
 from corpus_table import CORPUS, index
 from ledger_samples import claim
+from posted_remittances import posted
 
 from gateway.domain.remittance import Remittance
 from gateway.errors import GatewayError, Position
 from gateway.ledger import cents
-from gateway.ledger.advice import Head, Held, PaymentKeys, advise
-from gateway.ledger.cents import MoneyEntry
-from gateway.ledger.consequences import load
-from gateway.ledger.position import position
 from gateway.translate import maps
 from gateway.x12.validate import Examined, examine
 
@@ -130,24 +127,8 @@ def test_each_cent_of_it_stands_somewhere(path: str) -> None:
         return
     for came in read:
         if came is not None:
-            balances = cents.money_balances(posted(came))
+            numbers = dict.fromkeys(each.control_number for each in came.claims)
+            ours = {each: claim(id=f"cm_{at}", control_number=each) for at, each in enumerate(numbers)}
+            balances = cents.money_balances(posted(came, claims=ours).entries)
             assert balances.get("cash:payer", 0) == came.amount
             assert not cents.violations(balances)
-
-
-def posted(came: Remittance) -> Iterator[MoneyEntry]:
-    """The entries of one remittance, as the flow makes them."""
-    table = load()
-    head = Head(payer_id=came.payer_id, check_number=came.check_number, paid_on=came.paid_on)
-    keys = PaymentKeys(head.key)
-    beyond = (
-        came.amount - sum(each.paid for each in came.claims) + sum(each.amount for each in came.provider_adjustments)
-    )
-    for number, each in enumerate(came.claims):
-        unbalanced = Held.CLAIM_UNBALANCED if cents.claim_balance(each, "$") else ""
-        held = Held.TOTAL_UNBALANCED if beyond else unbalanced
-        ours = claim(id=f"cm_{number}", control_number=each.control_number)
-        advice, _ = advise(each, ours, table, key=keys.of(each), head=head, number=number, held=held)
-        (stand,) = position(ours, [advice]).payments
-        yield cents.entry_of(advice, stand.stands, table)
-    yield from cents.beside_claims(came.provider_adjustments, head, beyond=beyond)
