@@ -1,6 +1,5 @@
 """The billing rules, each with what it lets pass, what it finds, and what it cannot look at (domain facts, 7.1)."""
 
-import tomllib
 from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -18,10 +17,9 @@ from gateway.domain.claim import Claim, Frequency, Performed, Performer
 from gateway.errors import Finding, SettingsInvalid, Severity
 from gateway.ledger.entry import Bucket
 from gateway.ledger.matching import Gap, draw
-from gateway.resources import folder
 from gateway.rules.policy import Policy
 
-_BESIDE = {"case", "episodes", "need", "policy", "sessions", "terms"}  # What rules have in common.
+_BESIDE = {"case", "episodes", "need", "policy", "policy_rows", "sessions", "terms"}  # What rules have in common.
 
 
 def test_every_file_is_a_rule_and_every_rule_a_file() -> None:
@@ -276,46 +274,3 @@ def test_no_finding_shows_the_patient() -> None:
 
 def _shows(each: Finding, *values: str) -> bool:
     return any(value in str(each.as_json()) for value in values)
-
-
-# Policies.
-
-
-def test_the_policy_files_that_ship_are_policies() -> None:
-    files = list((folder("trading_partners") / "payers").glob("*.toml"))
-    assert files
-    for file in files:
-        Policy.from_plain(tomllib.loads(file.read_text(encoding="utf-8")))
-
-
-def test_a_policy_reads_the_files_names_and_its_own() -> None:
-    plain = {"unit": "unit", "requires_authorization": True, "hsd": "total", "severities": {"duplicate": "warn"}}
-    policy = Policy.from_plain({**plain, "source": "https://payer.example", "verified_on": "2026-01-02"})
-    assert policy == Policy.from_plain(
-        {
-            "unit_type": "unit",
-            "auth_required": True,
-            "hsd_reading": "total",
-            "severities": {"duplicate": "warn"},
-            "row": "https://payer.example 2026-01-02",
-        }
-    )
-    (finding,) = rules.check(case(claim(line("L1"), line("L2")), policy=policy, history=()), ["duplicate"])
-    assert finding.severity is Severity.WARN
-    assert "payer.example" in finding.policy
-
-
-def test_every_mistake_of_a_policy_is_told_at_once() -> None:
-    plain = {
-        "unit": "fortnight",
-        "required_modifiers": "GP",
-        "auth_required": "yes",
-        "late_claim_grace": -1,
-        "hsd": "both",
-        "severities": {"x": "loud"},
-        "colour": "red",
-    }
-    with pytest.raises(SettingsInvalid) as caught:
-        Policy.from_plain(plain, where="payers/x.toml")
-    assert [each.where for each in caught.value.findings] == [f"payers/x.toml {name}" for name in plain]
-    assert all(each.fix for each in caught.value.findings)

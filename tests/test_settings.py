@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,20 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gateway.errors import Finding, SettingsInvalid
-from gateway.rules.policy import Policy
+from gateway.flow.policies import payer_policy
 from gateway.settings import Secret, Settings, npi_is_valid, npi_with_check_digit
 from gateway.settings.as2 import As2Transport
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
 from gateway.settings.places import Places
-from gateway.settings.schema import GatewayFile, Partner, PayerPolicy
+from gateway.settings.policies import PolicyFile
+from gateway.settings.schema import GatewayFile, Partner
 from gateway.settings.words import known_keys
 
 CHECKOUT = Path(__file__).parent.parent
 GATEWAY = (CHECKOUT / "conf" / "gateway.toml").read_text()
 PARTNER = (CHECKOUT / "trading_partners" / "simulated.toml").read_text()
 EXAMPLE = (CHECKOUT / "trading_partners" / "_example.toml").read_text()
+EXAMPLE_POLICY = (CHECKOUT / "trading_partners" / "payers" / "_example.toml").read_text()
 POLICY = (CHECKOUT / "trading_partners" / "payers" / "simulated.toml").read_text()
 SECRET = "Tr0ub4dor-and-3"
 
@@ -76,8 +79,10 @@ def test_the_shipped_configuration_is_read(house: House) -> None:
     assert partner.envelope.gs_sender == partner.envelope.sender == "NORTHSIDE"
     assert partner.expectations.within_s("277ca") == 24 * 3600
     assert (partner.acknowledge.ta1, partner.acknowledge.group) == ("always", "always")
-    assert settings.policy("SIM01").required_modifiers == ("GP",)
-    assert settings.policy("OTHER").required_modifiers == ()
+    assert [each.file for each in settings.policies.rows("SIM01") if each.payer] == [
+        "trading_partners/payers/simulated.toml"
+    ]
+    assert all(each.file.endswith("/defaults.toml") for each in settings.policies.rows("OTHER"))
     assert settings.data == house.folder / "var"
     assert settings.database_url == f"sqlite:///{house.folder / 'var' / 'gateway.db'}"
     assert settings.payloads == str(house.folder / "var" / "payloads")
@@ -122,7 +127,7 @@ def every_key(model: type[BaseModel], path: tuple[str | int, ...] = ()) -> set[s
 
 @pytest.mark.parametrize(
     ("text", "model", "own"),
-    [(GATEWAY, GatewayFile, set()), (EXAMPLE, Partner, {"name"}), (POLICY, PayerPolicy, set())],
+    [(GATEWAY, GatewayFile, set()), (EXAMPLE, Partner, {"name"}), (EXAMPLE_POLICY, PolicyFile, set())],
     ids=["gateway.toml", "_example.toml", "policy"],
 )
 def test_the_shipped_files_show_every_key_with_a_comment(text: str, model: type[BaseModel], own: set[str]) -> None:
@@ -134,10 +139,10 @@ def test_the_shipped_files_show_every_key_with_a_comment(text: str, model: type[
 
 def test_the_rules_understand_every_key_of_a_policy(house: House) -> None:
     settings = house.load()
-    shipped = Policy.from_plain(settings.policy("SIM01").model_dump(mode="json"))
+    shipped = payer_policy(settings, "SIM01", date(2026, 3, 2))
     assert (shipped.auth_required, shipped.required_modifiers) == (True, ("GP",))
     assert (shipped.g1_placement, shipped.late_claim_grace) == ("claim", 90)
-    unknown = Policy.from_plain(settings.policy("OTHER").model_dump(mode="json"))
+    unknown = payer_policy(settings, "OTHER", date(2026, 3, 2))
     assert (unknown.auth_required, unknown.hsd_reading, unknown.late_claim_grace) == (None, "", None)
 
 
@@ -175,7 +180,7 @@ def test_every_mistake_of_every_file_comes_at_once(house: House) -> None:
         "trading_partners/broken.toml, line 2: this is not TOML",
         f"trading_partners/twin.toml, line {line(partner, '[[payers]]')}, payers[0]: payer SIM01 is served twice",
         "payers/nobody.toml, line 1, payer: no partner serves payer GHOST",
-        'payers/nobody.toml, line 2, unit: this is none of the values that are possible here. Write "visit"',
+        'payers/nobody.toml, line 2, unit: this is none of the values that are possible here. Write "", "visit"',
     ]
     missing = [each for each in expected if not any(each in text for text in told)]
     assert not missing, "\n".join(told)

@@ -4,11 +4,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from gateway.cli.output import emit
 from gateway.errors import GatewayError, SettingsInvalid, Severity
-from gateway.settings import Settings
+from gateway.settings import PolicyRow, Settings
 
 MAPS = ("278_request", "278_response", "837p", "835", "999", "277ca")
 FREE_BYTES_MIN = 1_000_000_000
@@ -92,12 +93,33 @@ def _traffic(settings: Settings) -> dict[str, tuple[str, str]]:
 
 def _policies(settings: Settings) -> Iterator[Check]:
     from gateway import rules
+    from gateway.flow.house import utc_now
 
-    for payer, policy in settings.policies.items():
-        unknown = sorted(set(policy.severities) - set(rules.names()))
+    book, known = settings.policies, set(rules.names())
+    for file, each in book.files.items():
+        unknown = sorted({rule for row in (each, *each.rows) for rule in row.severities} - known)
         if unknown:
             fix = f"Rules are {', '.join(rules.names())}"
-            yield Check(name=f"policy {payer}", ok=False, what=f"no rule is called {', '.join(unknown)}", fix=fix)
+            yield Check(name=f"policy {file}", ok=False, what=f"no rule is called {', '.join(unknown)}", fix=fix)
+    today = utc_now().date()
+    for payer in dict.fromkeys(each.id for partner in settings.partners.values() for each in partner.payers):
+        own = [row for row in book.rows(payer) if row.payer]
+        held = [row for row in own if (row.starts_on or today) <= today <= (row.ends_on or today)]
+        if own and not held:
+            fix = "Add a row for the days after them, or take the end (to = ...) of the last one out"
+            yield Check(name=f"policy {payer}", ok=False, what="none of its rows holds today", fix=fix)
+        elif not own:
+            fix = "Copy trading_partners/payers/_example.toml, so that the checks know what it asks for"
+            yield Check(name=f"policy {payer}", ok=True, what="it has no file, its checks are not evaluated", fix=fix)
+        else:
+            yield Check(name=f"policy {payer}", ok=True, what=_held(len(held), len(own), held, today))
+
+
+def _held(holding: int, all_rows: int, rows: list[PolicyRow], today: date) -> str:
+    """How many rows hold, and since when nobody has looked where the oldest of them is written."""
+    looked = [row.verified_on for row in rows if row.verified_on]
+    since = f"; last verified {(today - min(looked)).days} days ago" if looked else "; never verified"
+    return f"{holding} of {all_rows} rows hold today{since}"
 
 
 def _store(settings: Settings) -> Iterator[Check]:

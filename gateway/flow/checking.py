@@ -100,7 +100,7 @@ def claim_case(house: House, claim: Claim, billing: Billing, patient: Patient) -
         request=authorization.request if authorization else None,
         buckets=billing.buckets,
         balances=billing.balances or {},
-        policy=policy_of(house, claim, day_of(claim, house.today)),
+        policy=policy_of(house, claim, day_of(claim, house.today), patient.coverage),
         date=house.today,
         authorization=authorization.id if authorization else "",
         counted=billing.counted,
@@ -125,7 +125,7 @@ def request_case(house: House, tx: Transaction, request: AuthorizationRequest, p
     day = day_of(request, house.today)
     return RequestCase(
         request=request,
-        policy=policy_of(house, request, day),
+        policy=policy_of(house, request, day, patient.coverage),
         date=house.today,
         history=tuple((each.request, each.state) for each in patient.authorizations),
         buckets=patient.buckets,

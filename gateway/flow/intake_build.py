@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from gateway.domain import parties
@@ -24,6 +25,7 @@ from gateway.domain.authorization import (
 from gateway.domain.claim import Claim, Frequency, Performed, Performer, ServiceLine
 from gateway.domain.plain import to_plain
 from gateway.flow import intake_records as submitted
+from gateway.flow.policies import LAST_DAY, day_of, holder, policy_for
 from gateway.settings import Clinic, Organisation, Settings
 
 NewId = Callable[[str], str]
@@ -61,7 +63,7 @@ def authorization(record: submitted.Authorization, settings: Settings, new_id: N
     id = new_id("au")
     organisation, clinic = owner(record, settings)
     subscriber, dependent = insured(record.patient, record.policy_holder)
-    return AuthorizationRequest(
+    request = AuthorizationRequest(
         id=id,
         organisation=record.organisation,
         clinic=record.clinic,
@@ -71,7 +73,7 @@ def authorization(record: submitted.Authorization, settings: Settings, new_id: N
         requester=requester(organisation, clinic),
         subscriber=subscriber,
         dependent=dependent,
-        service_type=record.service_type or settings.policy(record.payer).service_type,
+        service_type=record.service_type or "",
         level=Level(record.level) if record.level else None,
         place_of_service=record.place_of_service,
         starts_on=record.starts_on,
@@ -98,6 +100,15 @@ def authorization(record: submitted.Authorization, settings: Settings, new_id: N
         earlier_ref=record.earlier_ref or "",
         trace=opaque("A", id, 20),
     )
+    return with_service_type(request, settings)
+
+
+def with_service_type(request: AuthorizationRequest, settings: Settings) -> AuthorizationRequest:
+    """UM03 as the payer's policy has it, where the clinic left it out; else PT (domain facts, 3)."""
+    if request.service_type:
+        return request
+    policy = policy_for(settings, holder(settings, request), day_of(request, LAST_DAY))
+    return replace(request, service_type=policy.um03 or "PT")
 
 
 def claim(record: submitted.Claim, settings: Settings, new_id: NewId) -> Claim:

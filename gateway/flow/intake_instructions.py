@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gateway.domain import instruction as told
 from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, RequestedService, Unit
-from gateway.flow.intake_build import NewId, insured, owner, payer, requester
+from gateway.flow.intake_build import NewId, insured, owner, payer, requester, with_service_type
 from gateway.flow.intake_checks import Problem, Raw, window_problems
 from gateway.flow.intake_records import REQUEST_LINES_MAX, Owned, Part, Patient, PolicyHolder
 from gateway.flow.intake_values import (
@@ -258,7 +258,7 @@ def _request(record: Certification, settings: Settings, new_id: NewId) -> Author
     organisation, clinic = owner(record, settings)
     subscriber, dependent = insured(record.patient, record.policy_holder)
     lines = [each for each in (record.lines or (record,)) if each.procedures]
-    return AuthorizationRequest(
+    request = AuthorizationRequest(
         id=new_id("au"),
         organisation=record.organisation,
         clinic=record.clinic,
@@ -268,7 +268,7 @@ def _request(record: Certification, settings: Settings, new_id: NewId) -> Author
         requester=requester(organisation, clinic),
         subscriber=subscriber,
         dependent=dependent,
-        service_type=record.service_type or settings.policy(record.payer).service_type,
+        service_type=record.service_type or "",
         starts_on=record.starts_on,
         ends_on=record.ends_on,
         quantity=_quantity(record) if not record.lines else None,
@@ -282,6 +282,7 @@ def _request(record: Certification, settings: Settings, new_id: NewId) -> Author
         ),
         diagnoses=record.diagnoses,
     )
+    return with_service_type(request, settings)
 
 
 def _evidence(raw: Raw, today: date) -> Iterator[Problem]:

@@ -61,7 +61,7 @@ def plan_claim(house: House, tx: Transaction, claim: Claim) -> ClaimPlan:
     assigned = assign(house, tx, claim, patient, replaces=replaces)
     if assigned.waits_for is not None:
         return ClaimPlan(state=State.WAITING, claim=claim, assigned=assigned, replaces=replaces)
-    policy = policy_of(house, claim, day_of(claim, house.today))
+    policy = policy_of(house, claim, day_of(claim, house.today), patient.coverage)
     if len(assigned.parts) > 1 and policy.g1_placement != "line" and claim.frequency is Frequency.ORIGINAL:
         parts = split(assigned.claim, assigned.parts)
         return ClaimPlan(state=State.SPLIT, claim=claim, assigned=assigned, parts=parts)

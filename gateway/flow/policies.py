@@ -1,21 +1,77 @@
-"""Which policy holds for a record: that of its payer on a day, as the checks want it.
+"""Which policy holds for a record: that of its payer, plan, line of business and state on a day.
 
 Reads the settings only; a policy is never kept with a record, so that a changed file holds from the next look on.
 """
 
+from dataclasses import dataclass
 from datetime import date
 
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
+from gateway.domain.coverage import Coverage
 from gateway.flow.house import House
 from gateway.rules.policy import Policy
+from gateway.rules.policy_rows import resolve
 from gateway.settings import Settings
 
+LAST_DAY = date.max
+"""For a request without a window, where no day is at hand: what holds in the end, that is the rows without one."""
 
-def policy_of(house: House, record: Claim | AuthorizationRequest, day: date) -> Policy:
+_BY_FILING = {
+    "16": "medicare_advantage",
+    "AM": "auto",
+    "CH": "tricare",
+    "MA": "medicare",
+    "MB": "medicare",
+    "MC": "medicaid",
+    "VA": "va",
+    "WC": "workers_compensation",
+}
+"""What SBR09 says of whose money pays (005010X222A1, element 1032), as far as it does: CI and BL may be anybody's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Whom a policy is asked for. "" is not known."""
+
+    payer: str
+    plan: str = ""
+    line_of_business: str = ""
+    state: str = ""
+
+
+def policy_of(
+    house: House, record: Claim | AuthorizationRequest, day: date, coverage: Coverage | None = None
+) -> Policy:
     """The policy for a claim or a request on ``day``: the day of service (the first of a claim's lines, the start of
-    a request's window)."""
-    return payer_policy(house.settings, record.payer.id, day)
+    a request's window). ``coverage`` is the patient's, for what the record does not say."""
+    return policy_for(house.settings, holder(house.settings, record, coverage), day)
+
+
+def policy_for(settings: Settings, asked: Holder, day: date) -> Policy:
+    """The policy for one payer's plan, line of business and state."""
+    return resolve(
+        settings.policies.rows(asked.payer),
+        payer=asked.payer,
+        day=day,
+        plan=asked.plan,
+        line_of_business=asked.line_of_business,
+        state=asked.state,
+    )
+
+
+def holder(settings: Settings, record: Claim | AuthorizationRequest, coverage: Coverage | None = None) -> Holder:
+    """Of what plan, line of business and state a record is: as it says, else as its coverage does; else by SBR09 and
+    by the clinic's address."""
+    filed = _BY_FILING.get(record.filing, "") if isinstance(record, Claim) else ""
+    told = (coverage.plan, coverage.line_of_business, coverage.state) if coverage else ("", "", "")
+    clinic = settings.clinic(record.organisation, record.clinic)
+    return Holder(
+        payer=record.payer.id,
+        plan=record.plan or told[0],
+        line_of_business=record.line_of_business or told[1] or filed,
+        state=record.state or told[2] or (clinic.address.state if clinic else ""),
+    )
 
 
 def day_of(record: Claim | AuthorizationRequest, today: date) -> date:
@@ -28,4 +84,4 @@ def day_of(record: Claim | AuthorizationRequest, today: date) -> date:
 
 def payer_policy(settings: Settings, payer: str, day: date) -> Policy:
     """The policy of a payer where nothing else is known of whom it is about."""
-    return Policy.from_plain(settings.policy(payer).model_dump(mode="json"))
+    return policy_for(settings, Holder(payer=payer), day)

@@ -25,7 +25,7 @@ from gateway.rules.policy import Policy
 __all__ = ["Case", "ClaimCase", "Policy", "RequestCase", "applying", "check", "names"]
 
 Rule = Callable[[Any], Iterator[Finding]]
-_NO_RULES = ("case", "episodes", "need", "policy", "sessions", "terms")
+_NO_RULES = ("case", "episodes", "need", "policy", "policy_rows", "sessions", "terms")
 
 
 def check(case: Case, names: Iterable[str] | None = None) -> Iterator[Finding]:

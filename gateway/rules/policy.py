@@ -7,22 +7,10 @@ a rule that needs it says "not evaluated".
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from gateway.domain.authorization import Unit
 from gateway.domain.coverage import Period
-from gateway.errors import Finding, SettingsInvalid, Severity
-
-READINGS = ("", "total", "per_period")
-PLACEMENTS = ("", "claim", "line")
-
-_FILE_NAMES = {
-    "unit": "unit_type",
-    "requires_authorization": "auth_required",
-    "hsd": "hsd_reading",
-    "service_type": "um03",
-}
-_OTHERS = frozenset({"payer", "name", "source", "verified_on"})  # Of the file, for others than rules.
+from gateway.errors import Severity
 
 
 class UnitRule(StrEnum):
@@ -141,30 +129,6 @@ class Policy:
     rows: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
 
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any], *, where: str = "") -> "Policy":
-        """A policy from the values of a payer's file, under the file's names or the fields'. SettingsInvalid holds
-        every mistake; ``where`` names the file."""
-        values: dict[str, Any] = {}
-        mistakes = []
-        known = set(_READERS)
-        for name, value in plain.items():
-            target = _FILE_NAMES.get(name, name)
-            if target not in known:
-                if name not in _OTHERS:
-                    mistakes.append(_mistake(where, name, "no policy has this key", "Mend its name, or leave it out"))
-                continue
-            try:
-                values[target] = _READERS[target](value)
-            except (ValueError, TypeError):
-                mistakes.append(_mistake(where, name, "the value does not fit", _FIXES[target]))
-        if mistakes:
-            raise SettingsInvalid(
-                f"{len(mistakes)} mistakes in a policy", where=where, fix=mistakes[0].fix, findings=tuple(mistakes)
-            )
-        values.setdefault("row", " ".join(str(plain[each]) for each in ("source", "verified_on") if plain.get(each)))
-        return cls(**values)
-
     def severity(self, rule: str, default: Severity = Severity.BLOCK) -> Severity:
         return self.severities.get(rule, default)
 
@@ -172,57 +136,3 @@ class Policy:
         """The rows that these values came from, for a finding; the policy's own where none is named."""
         found = dict.fromkeys(self.rows[each] for each in values if each in self.rows)
         return ", ".join(found) or self.row
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
-        raise TypeError
-    return tuple(value)
-
-
-def _one_of(words: tuple[str, ...], value: Any) -> str:
-    if value not in words:
-        raise ValueError
-    return str(value)
-
-
-def _flag(value: Any) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _days(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ValueError
-    return value
-
-
-_READERS: Mapping[str, Any] = {
-    "unit_type": Unit,
-    "required_modifiers": _texts,
-    "severities": lambda value: {name: Severity(each) for name, each in dict(value).items()},
-    "hsd_reading": lambda value: _one_of(READINGS, value),
-    "g1_placement": lambda value: _one_of(PLACEMENTS, value),
-    "auth_required": _flag,
-    "exempt_procedures": _texts,
-    "late_claim_grace": _days,
-    "um03": str,
-    "row": str,
-}
-_FIXES = {
-    "unit_type": "Write visit, unit, minute or day",
-    "required_modifiers": 'Write a list of texts, such as ["GP"]',
-    "severities": "Write block, warn or not_evaluated for each rule",
-    "hsd_reading": 'Write "total", "per_period" or ""',
-    "g1_placement": 'Write "claim", "line" or ""',
-    "auth_required": "Write true or false, or leave it out where it is not known",
-    "exempt_procedures": 'Write a list of texts, such as ["97161"]',
-    "late_claim_grace": "Write a number of days, or leave it out where it is not known",
-    "um03": 'Write the code of the service type, such as "PT"',
-    "row": "Write a text",
-}
-
-
-def _mistake(where: str, name: str, what: str, fix: str) -> Finding:
-    return Finding(rule="policy", what=what, where=f"{where} {name}".strip(), fix=fix)

@@ -7,14 +7,13 @@ from gateway.settings.as2 import As2, As2Identity, As2Key, As2Tls, As2Transport,
 from gateway.settings.certificates import CertificateSource
 from gateway.settings.identifiers import npi_is_valid, npi_with_check_digit, taxonomy_is_valid
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
-from gateway.settings.policies import LineOfBusiness
+from gateway.settings.policies import LineOfBusiness, PolicyBook, PolicyFile, PolicyRow
 from gateway.settings.schema import (
     Clinic,
     Envelope,
     Expectations,
     Organisation,
     Partner,
-    PayerPolicy,
     PayerServed,
 )
 from gateway.settings.secrets import Secret
@@ -35,8 +34,10 @@ __all__ = [
     "LineOfBusiness",
     "Organisation",
     "Partner",
-    "PayerPolicy",
     "PayerServed",
+    "PolicyBook",
+    "PolicyFile",
+    "PolicyRow",
     "Secret",
     "Settings",
     "SftpTransport",

@@ -103,23 +103,6 @@ def served_twice(partners: Mapping[str, Document]) -> Iterator[Mistake]:
                 seen.setdefault(key, file)
 
 
-def policy_mistakes(policies: Mapping[str, Document], partners: Mapping[str, Document]) -> Iterator[Mistake]:
-    """Policies of one payer in two files, and those of a payer that nobody serves."""
-    served = {str(payer.get("id")) for document in partners.values() for _, payer in tables(document, "payers")}
-    seen: dict[str, str] = {}
-    for file, document in policies.items():
-        payer = document.get("payer")
-        if not isinstance(payer, str):
-            continue
-        if payer in seen:
-            yield Mistake(file, ("payer",), f"payer {payer} has its policy in {seen[payer]}, too", "Keep one of them")
-        elif payer not in served:
-            yield Mistake(
-                file, ("payer",), f"no partner serves payer {payer}", "Add it to a partner's [[payers]], or mend the id"
-            )
-        seen.setdefault(payer, file)
-
-
 def _transport_mistakes(file: str, transport: Document) -> Iterator[Mistake]:
     seen: dict[object, str] = {}
     inboxes = list(_inboxes(transport))

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from gateway.errors import Severity
 from gateway.settings import names
 from gateway.settings.as2 import As2, As2Transport
 from gateway.settings.mailboxes import DirectoryTransport, SftpTransport
@@ -31,7 +30,6 @@ from gateway.settings.secrets import Secret
 
 Transaction = Literal["278", "837"]
 Stage = Literal["test", "live"]
-UnitName = Literal["visit", "unit", "minute", "day"]
 
 
 def _template(value: str) -> str:
@@ -245,24 +243,3 @@ class Partner(Section):
     def payer(self, payer_id: str) -> PayerServed | None:
         """The payer that this partner knows by the id; None where it serves no such payer."""
         return next((each for each in self.payers if each.id == payer_id), None)
-
-
-# trading_partners/payers/*.toml
-
-
-class PayerPolicy(Section):
-    """What one payer asks for; None and "" say that it is not known. Rules read it as ``rules.Policy``."""
-
-    payer: str
-    name: str = ""
-    unit: UnitName = "visit"
-    service_type: Annotated[str, Field(pattern=r"^[0-9A-Z]{1,2}$")] = "PT"
-    requires_authorization: Flag | None = None
-    exempt_procedures: tuple[str, ...] = ()
-    required_modifiers: tuple[Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")], ...] = ()
-    hsd: Literal["", "total", "per_period"] = ""
-    g1_placement: Literal["", "claim", "line"] = ""
-    late_claim_grace: Annotated[int, Field(strict=True, ge=0, le=3650)] | None = None
-    severities: dict[str, Severity] = Field(default_factory=dict)
-    source: str = ""
-    verified_on: str = ""

@@ -14,18 +14,21 @@ from pydantic import BaseModel, ValidationError
 
 from gateway import resources
 from gateway.errors import Finding, SettingsInvalid
-from gateway.settings import agreement, as2_agreement, schema
+from gateway.settings import agreement, as2_agreement, policy_agreement, schema
 from gateway.settings.as2 import As2
 from gateway.settings.certificates import CertificateSource
 from gateway.settings.places import Path as KeyPath
 from gateway.settings.places import Places, syntax_problem, where
-from gateway.settings.schema import Clinic, GatewayFile, Organisation, Partner, PayerPolicy
+from gateway.settings.policies import PolicyBook, PolicyFile
+from gateway.settings.schema import Clinic, GatewayFile, Organisation, Partner
 from gateway.settings.secrets import Secret
 from gateway.settings.words import mistakes
 
 RULE = "settings"
 CONFIG_VARIABLE = "GATEWAY_CONFIG"
 PARTNERS = "../trading_partners"
+DEFAULTS = "defaults.toml"
+"""The policy file by line of business; the shipped one holds where the folder has none of its kind."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -46,7 +49,7 @@ class Settings:
     log: schema.Log
     organisations: tuple[Organisation, ...]
     partners: Mapping[str, Partner]
-    policies: Mapping[str, PayerPolicy]
+    policies: PolicyBook
     digest: str
 
     @classmethod
@@ -85,10 +88,6 @@ class Settings:
             if payer and transaction in payer.transactions:
                 return partner
         return None
-
-    def policy(self, payer_id: str) -> PayerPolicy:
-        """The payer's policy; the defaults where it has no file."""
-        return self.policies.get(payer_id) or PayerPolicy(payer=payer_id)
 
 
 def _config_file(config: Path | None) -> tuple[Path, Path]:
@@ -149,13 +148,13 @@ class _Loading:
             log=gateway.log,
             organisations=gateway.organisations,
             partners=types.MappingProxyType(partners),
-            policies=types.MappingProxyType(policies),
+            policies=PolicyBook.of(policies),
             digest=self._digest.hexdigest(),
         )
 
     def _partner_files(
         self, document: Mapping[str, Any], *, readable: bool
-    ) -> tuple[dict[str, Partner], dict[str, PayerPolicy]]:
+    ) -> tuple[dict[str, Partner], dict[str, PolicyFile]]:
         written = document.get("partners")
         folder = self._file.parent / written if isinstance(written, str) and written else None
         if folder is None:
@@ -189,9 +188,18 @@ class _Loading:
             self._tell(as2_agreement.partner_mistakes(name, each, document if readable else None))
         self._tell(agreement.served_twice(whole))
         self._tell(as2_agreement.named_twice(whole))
-        self._tell(agreement.policy_mistakes(policies, whole))
-        valid = [self._valid(PayerPolicy, name, each, folder) for name, each in policies.items()]
-        return partners, {each.payer: each for each in valid if each}
+        self._tell(policy_agreement.policy_mistakes(policies, whole))
+        return partners, self._policy_files(policies, folder)
+
+    def _policy_files(self, policies: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, PolicyFile]:
+        valid = {name: self._valid(PolicyFile, name, each, folder) for name, each in policies.items()}
+        found = {name: each for name, each in valid.items() if each}
+        if not any(each.get("kind") == "defaults" for each in policies.values()):
+            name = f"{folder.name}/payers/{DEFAULTS}"
+            shipped = self._read(resources.folder("trading_partners") / "payers" / DEFAULTS, name)
+            read = self._valid(PolicyFile, name, shipped, folder) if shipped is not None else None
+            found |= {name: read} if read else {}
+        return found
 
     def _partner(self, name: str, document: Mapping[str, Any], folder: Path, writes: Path) -> Partner | None:
         if "name" in document:
