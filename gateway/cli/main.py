@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -32,6 +33,8 @@ app.add_typer(partner_app, name="partner")
 app.add_typer(authorization_app, name="authorization")
 app.add_typer(as2_app, name="as2")
 app.add_typer(db_app, name="db")
+tables_app = typer.Typer(help="Published tables: NCCI, MUE, ICD-10-CM, CARC, RARC.", no_args_is_help=True)
+app.add_typer(tables_app, name="tables")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Write = Annotated[
@@ -44,6 +47,15 @@ Ack = Annotated[
     typer.Option("--ack", help="Write the TA1 and 999 that answer the file here; - writes them to stdout."),
 ]
 AckNumber = Annotated[int, typer.Option(min=1, max=999_999_999, help="The first control number of what --ack writes.")]
+Table = Annotated[str, typer.Argument(help="ncci, mue, icd10, carc or rarc.")]
+Published = Annotated[
+    list[Path], typer.Argument(exists=True, dir_okay=False, help="The file as published, or all parts of it.")
+]
+StartsOn = Annotated[
+    Optional[datetime],  # noqa: UP045
+    typer.Option("--starts-on", formats=["%Y-%m-%d"], help="From which day it holds; else as its name says."),
+]
+Whole = Annotated[bool, typer.Option("--all", help="Keep NCCI pairs with codes that are not therapy's, too.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="The latest so many.")]
 Config = Annotated[
     Optional[Path],  # noqa: UP045 - typer reads the annotation at run time and shows it as optional.
@@ -440,3 +452,44 @@ def db_upgrade(as_json: Json = False, config: Config = None) -> None:
 
     before, after = upgrade(_settings(config))
     emit({"before": before, "after": after}, f"schema: {before} -> {after}", as_json=as_json)
+
+
+@tables_app.command("import")
+def tables_import(
+    kind: Table,
+    files: Published,
+    starts_on: StartsOn = None,
+    whole: Whole = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Take a release of a published table in: what vanished from it ends, nothing is deleted."""
+    from gateway.cli.tables import take_in
+
+    with _house(config) as house:
+        raise typer.Exit(take_in(house, kind, files, starts_on=starts_on, whole=whole, writing=True, as_json=as_json))
+
+
+@tables_app.command("diff")
+def tables_diff(
+    kind: Table,
+    files: Published,
+    starts_on: StartsOn = None,
+    whole: Whole = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Say what a release would change, and which claims that are not sent yet it touches; nothing is written."""
+    from gateway.cli.tables import take_in
+
+    with _house(config) as house:
+        raise typer.Exit(take_in(house, kind, files, starts_on=starts_on, whole=whole, writing=False, as_json=as_json))
+
+
+@tables_app.command("list")
+def tables_list(as_json: Json = False, config: Config = None) -> None:
+    """Show the releases that were imported, the days that they hold for, and which tables lack today's."""
+    from gateway.cli.tables import show
+
+    with _house(config) as house:
+        raise typer.Exit(show(house, as_json=as_json))

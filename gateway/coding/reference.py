@@ -55,12 +55,14 @@ Row = PairEdit | UnitLimit | DiagnosisCode
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """The published rows for the codes of one case. ``sources`` names the imported file of each table (``ncci``,
-    ``mue``, ``icd10``), for the finding."""
+    ``mue``, ``icd10``), for the finding. ``therapy_only``: of the pairs only those were kept of which both codes are in
+    the therapy code table, so nothing is known of a pair with another code."""
 
     pairs: tuple[PairEdit, ...] | None = None
     limits: tuple[UnitLimit, ...] | None = None
     diagnoses: tuple[DiagnosisCode, ...] | None = None
     sources: tuple[tuple[str, str], ...] = ()
+    therapy_only: bool = False
 
     def source(self, table: str) -> str:
         return next((name for kind, name in self.sources if kind == table), "")

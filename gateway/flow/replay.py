@@ -128,6 +128,7 @@ PASSED: Mapping[str, str] = {
     "answer_overdue": "it asks a person",
     "job_retry": "the job that was put back leaves inputs of its own",
     "partner_resume": "it lets traffic go on",
+    "tables_import": "what a check found in a table is in the input of the submission that it held up",
 }
 """Inputs that move nothing in a book, and why."""
 

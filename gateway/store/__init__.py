@@ -14,6 +14,7 @@ from gateway.store.instructions import StoredInstruction
 from gateway.store.jobs import Job
 from gateway.store.keys import Keyring, SealBroken
 from gateway.store.records import Added
+from gateway.store.reference import StoredRelease, StoredRow
 from gateway.store.remittances import StoredRemittance
 from gateway.store.session import ChangedMeanwhile, Ids, NotInStore, Scope, StoreUnavailable
 from gateway.store.tasks import Task
@@ -40,7 +41,9 @@ __all__ = [
     "StoredAuthorization",
     "StoredClaim",
     "StoredInstruction",
+    "StoredRelease",
     "StoredRemittance",
+    "StoredRow",
     "StoredVisit",
     "Task",
     "Transaction",

@@ -35,6 +35,7 @@ from gateway.store.payments import Payments
 from gateway.store.people import People
 from gateway.store.plans_of_care import PlansOfCare
 from gateway.store.provider_adjustments import ProviderAdjustments
+from gateway.store.reference import ReferenceTables
 from gateway.store.remittances import Remittances
 from gateway.store.seen import SeenSet
 from gateway.store.session import Ids, Scope, Session, our_errors
@@ -85,6 +86,7 @@ class Transaction(Session):
         self.tasks = Tasks(self)
         self.books = Books(self)
         self.remittances = Remittances(self)
+        self.reference = ReferenceTables(self)
         self.payments = Payments(self)
         self.provider_adjustments = ProviderAdjustments(self)
         self.deposits = Deposits(self)

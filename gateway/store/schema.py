@@ -402,6 +402,7 @@ reference_files = sa.Table(
     _on("starts_on"),
     _on("ends_on"),
     _count("rows"),
+    _plain("about"),
     _text("actor"),
     _at("recorded_at"),
     sa.UniqueConstraint("kind", "digest"),

@@ -269,6 +269,7 @@ def upgrade() -> None:
         sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("about", sa.JSON(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("recorded_at", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_reference_files"),
