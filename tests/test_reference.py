@@ -1,4 +1,4 @@
-"""Published tables on both databases: a release ends what vanished, is told what it touches, and is there for its days."""
+"""Published tables on both databases: what vanished ends, what is touched is told, a table is there for its days."""
 
 import json
 from datetime import date
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, claim_json, on_sqlite, on_stage, request_json
+from flow_stage import claim_json, on_sqlite, on_stage, request_json
 from played import Played, played
 
 from gateway.cli import run
