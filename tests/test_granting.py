@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from ledger_samples import CAUSE, DAY, END, START, asked, event, hsd, request, said, span, visits
 
-from gateway.domain.authorization import Kind, Quantity, Unit
-from gateway.domain.decision import Rejection, Review, Span, Trace
+from gateway.domain.authorization import Attachment, Kind, Quantity, Unit
+from gateway.domain.decision import Coded, Rejection, Review, Span, Trace
 from gateway.errors import Severity
-from gateway.ledger import delivery
+from gateway.ledger import delivery, worklists
 from gateway.ledger.certifying import certify, requested
 from gateway.ledger.entry import Account, apply, balances, violations
-from gateway.ledger.granting import grants, refusal, window
+from gateway.ledger.granting import Held, decides, grants, refusal, window
 from gateway.ledger.states import State, may_become, of_lines
+from gateway.x12 import codes
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ from gateway.ledger.states import State, may_become, of_lines
         ("C", State.CANCELLED, [], 0),
         ("CT", State.CONTACT_PAYER, [], 1),
         ("NA", State.NOT_REQUIRED, [None], 0),
-        ("D", State.UNKNOWN, [], 1),
+        ("D", State.PENDED, [], 0),
         ("A5", State.UNKNOWN, [], 1),
     ],
 )
@@ -230,6 +231,103 @@ def test_aaa04_drives_what_follows(follow_up: str, reason: str, state: State) ->
     assert (at_event.state, at_event.grants) == (state, ())
 
 
+@pytest.mark.parametrize(
+    ("reasons", "worklists"),
+    [
+        ("04 0L 10 20", {"amount"}),
+        ("0F 0G 0V 0T 19 14 0R", {"medical"}),
+        ("17 0N", {"time"}),
+        ("0P 0U 0W", {"information"}),
+        ("06 07 0Q 18", {"administrative"}),
+        ("25", {"request"}),
+        ("09 0C 0D 0E 12 13 15 16", {"network"}),
+        ("0H", {"not_needed"}),
+        ("0B 0J", {"other_owner"}),
+        ("ZZ", {"other"}),
+    ],
+)
+def test_each_reason_of_a_refusal_names_its_worklist(reasons: str, worklists: set[str]) -> None:
+    """HCR03 of 2.4, grouped for worklists; a code that no list has goes to "other"."""
+    for code in reasons.split():
+        found = grants(event(review=Review(code="A3", reasons=(code,))), request(quantity=visits(3)))
+        (task,) = found.tasks
+        assert f"HCR03 {code}" in task.what
+        assert task.what.rpartition("worklist ")[2] in worklists
+
+
+def test_every_reason_that_is_known_has_a_worklist() -> None:
+    table = worklists.load()
+    assert codes.load("hcr03").codes == table.names.keys()
+    assert set(table.names.values()) == table.fixes.keys()
+
+
+@pytest.mark.parametrize(
+    ("reasons", "asked_for", "state"),
+    [
+        (("0U",), {}, State.INFO_REQUESTED),
+        (("0P",), {}, State.INFO_REQUESTED),
+        (("0W",), {}, State.PENDED),
+        (("0V",), {}, State.PENDED),
+        ((), {}, State.PENDED),
+        ((), {"attachments": (Attachment(report_type="PN", transmission="FX"),)}, State.INFO_REQUESTED),
+        ((), {"codes": (Coded(qualifier="LOI", code="11515-4"),)}, State.INFO_REQUESTED),
+        ((), {"codes": (Coded(qualifier="ABK", code="M545"),)}, State.PENDED),
+    ],
+)
+def test_a_pended_request_that_waits_for_information(
+    reasons: tuple[str, ...], asked_for: dict[str, Any], state: State
+) -> None:
+    """6.4: PENDED goes to INFO_REQUESTED; HCR03 0U and 0P of 2.4, or what the guide has for it (PWK, HI*LOI)."""
+    found = grants(event(review=Review(code="A4", reasons=reasons), **asked_for), request(quantity=visits(3)))
+    assert (found.state, found.pending, found.grants) == (state, True, ())
+    assert bool(found.tasks) is (state is State.INFO_REQUESTED)
+
+
+def test_what_is_asked_for_is_named_by_its_codes_and_never_in_the_payers_words() -> None:
+    line = said("A4", "97110", codes=(Coded(qualifier="LOI", code="11515-4"),))
+    paper = Attachment(report_type="PN", transmission="FX", description="NOTES OF JO DOE")
+    answer = event(
+        "", line, review=Review(code="A4", reasons=("0U",)), attachments=(paper,), message="SEND JO DOES NOTES"
+    )
+    (task,) = grants(answer, request(quantity=visits(3))).tasks
+    for named in ("HCR03 0U", "PWK01 PN (physical therapy notes)", "LOINC 11515-4", "MSG"):
+        assert named in task.what
+    assert "DOE" not in f"{task.what} {task.fix}".upper()
+
+
+def test_what_remains_is_kept_to_reconcile_with() -> None:
+    """3.1, rule 4."""
+    answer = event("A1", said("A1", "97110", delivery=hsd("HSD*****29*2")))
+    (left,) = grants(answer, request(asked(1, "97110", visits(4)))).remaining
+    assert (left.procedures, left.count) == (("97110",), 2)
+
+
+def test_a_payer_whose_policy_grants_nothing_without_a_quantity() -> None:
+    found = grants(event("A1"), request(quantity=visits(12)), fallback="none")
+    assert (found.grants, [each.severity for each in found.tasks]) == ((), [Severity.BLOCK])
+
+
+def test_a_grant_keeps_the_segment_that_it_was_read_from() -> None:
+    """3.1, rule 3: the raw segment beside every posting."""
+    (grant,) = grants(event("A1", delivery=hsd("HSD*VS*3*WK**34*2")), request()).grants
+    assert grant.segment == "HSD*VS*3*WK**34*2"
+    (line,) = grants(event("A1", said("", "97110", units="6", units_measure="UN")), request(asked(1, "97110"))).grants
+    assert line.segment == "SV1***UN*6"
+
+
+def test_a_cancelled_line_beside_a_certified_one_is_named() -> None:
+    answer = event("", said("A1", "97110", delivery=hsd("HSD*VS*4")), said("C", "97140"))
+    found = grants(answer, request(asked(1, "97110"), asked(2, "97140")))
+    assert (found.state, found.cancelled) == (State.CERTIFIED_PARTIAL, (2,))
+
+
+def test_a_rejection_above_an_event_that_is_decided_is_shown_and_the_decision_holds() -> None:
+    answer = event("A1", delivery=hsd("HSD*VS*8"))
+    found = grants(answer, request(), above=(Rejection(reason="46", follow_up="C", level="2010B"),))
+    assert (decides(answer), found.state, found.grants[0].quantity) == (True, State.CERTIFIED, visits(8))
+    assert any("AAA03 46" in each.what for each in found.tasks)
+
+
 def test_a_rejected_line_beside_a_certified_one() -> None:
     answer = event("A1", said("", "97110", rejections=(Rejection(reason="57", follow_up="C"),)), said("", "97140"))
     found = grants(answer, request(asked(1, "97110", visits(4)), asked(2, "97140", visits(5))))
@@ -256,10 +354,20 @@ def test_an_answer_without_any_decision_goes_to_a_person() -> None:
 def test_an_extension_grants_what_it_adds(stated: int, before: int | None, added: int | None) -> None:
     """6.2: a restated total gives the difference; where the answer does not say which, a task."""
     asks = request(kind=Kind.EXTENSION, quantity=visits(12))
-    known = visits(before) if before else None
+    known = [Held(procedures=("97110",), quantity=visits(before))] if before else []
     found = grants(event("A1", delivery=hsd(f"HSD*VS*{stated}")), asks, granted_before=known)
     assert [each.quantity for each in found.grants] == ([visits(added)] if added else [])
     assert bool(found.tasks) is (added is None)
+
+
+def test_an_extension_of_one_of_two_lines_is_held_against_that_line() -> None:
+    """6.2: ten visits of each were certified, six more of one are asked for, and its new total is 16."""
+    asks = request(asked(1, "97110", visits(6)), kind=Kind.EXTENSION)
+    answer = event("A1", said("", "97110", delivery=hsd("HSD*VS*16")))
+    known = [Held(procedures=(code,), quantity=visits(10)) for code in ("97110", "97140")]
+    assert [each.quantity for each in grants(answer, asks, granted_before=known).grants] == [visits(6)]
+    doubtful = event("A1", said("", "97110", delivery=hsd("HSD*VS*12")))
+    assert not grants(doubtful, asks, granted_before=known).grants
 
 
 def test_a_missing_certification_number_is_shown() -> None:

@@ -287,6 +287,21 @@ def spans(qualifiers: dict[str, bool]) -> st.SearchStrategy[tuple[decision.Span,
     return chosen.flatmap(lambda names: st.tuples(*(one(name) for name in names)))
 
 
+def _coded(codes: tuple[str, ...]) -> tuple[decision.Coded, ...]:
+    qualifiers = ["ABK", *["ABF"] * len(codes)]
+    return tuple(decision.Coded(qualifier=each, code=code) for each, code in zip(qualifiers, codes, strict=False))
+
+
+asked_attachments = st.builds(
+    authorization.Attachment,
+    report_type=st.sampled_from(["08", "09", "PN"]),
+    transmission=st.sampled_from(["FX", "EL"]),
+    control_number=or_blank(numbers(20)),
+    description=or_blank(words(80)),
+)
+loincs = st.builds(decision.Coded, qualifier=st.just("LOI"), code=st.sampled_from(["11515-4", "19002-5"]))
+
+
 @st.composite
 def service_decisions(draw: st.DrawFn) -> decision.ServiceDecision:
     procedure = draw(or_blank(procedures))
@@ -303,6 +318,8 @@ def service_decisions(draw: st.DrawFn) -> decision.ServiceDecision:
         units_measure=draw(st.sampled_from(["UN", "MJ"])) if units else "",
         delivery=draw(maybe(deliveries())),
         spans=draw(spans({"472": True, "007": True, "036": False, "102": False})),
+        codes=draw(some(loincs, 3)),
+        attachments=draw(some(asked_attachments, 2)),
         message=draw(or_blank(words(264))),
     )
 
@@ -319,7 +336,9 @@ def event_decisions(draw: st.DrawFn) -> decision.EventDecision:
         place_of_service=draw(st.sampled_from(["", "11", "22"])),
         administrative_reference=draw(or_blank(numbers(20))),
         previous_number=draw(or_blank(numbers(20))),
-        diagnoses=draw(st.just(()) | diagnoses),
+        codes=draw(st.just(()) | diagnoses.map(_coded)),
+        attachments=draw(some(asked_attachments, 2)),
+        contact=draw(maybe(contacts)),
         delivery=draw(maybe(deliveries())),
         spans=draw(spans({"AAH": True, "007": True, "036": False, "102": False, "431": False, "435": True})),
         message=draw(or_blank(words(264))),

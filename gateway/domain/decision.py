@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from gateway.domain.parties import Dependent, Payer, Subscriber
+from gateway.domain.authorization import Attachment
+from gateway.domain.parties import Contact, Dependent, Payer, Subscriber
 
 
 class Action(StrEnum):
@@ -19,6 +20,7 @@ class Action(StrEnum):
     CERTIFIED_PARTIAL = "certified_partial"
     NOT_CERTIFIED = "not_certified"
     PENDED = "pended"
+    DEFERRED = "deferred"  # D: no list of X12's has it, a reader of CMS's esMD has; pended, as far as is known.
     MODIFIED = "modified"
     CANCELLED = "cancelled"
     CONTACT_PAYER = "contact_payer"
@@ -34,8 +36,13 @@ ACTIONS = {
     "A6": Action.MODIFIED,
     "C": Action.CANCELLED,
     "CT": Action.CONTACT_PAYER,
+    "D": Action.DEFERRED,
     "NA": Action.NOT_REQUIRED,
 }
+
+
+ASKED_FOR = "LOI"
+"""HI of the response: a LOINC that says which information the payer wants (domain facts, 278_x217)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +98,19 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """One code of an HI: ``qualifier`` ABK, ABF and so on for a diagnosis, LOI for information asked for (a LOINC)."""
+
+    qualifier: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceDecision:
-    """The answer to one line (2000F). ``units`` and ``units_measure`` are SV104 and SV103 as sent."""
+    """The answer to one line (2000F). ``units`` and ``units_measure`` are SV104 and SV103 as sent.
+
+    ``codes`` (LOINC) and ``attachments`` (PWK) are what the payer wants to see.
+    """
 
     traces: tuple[Trace, ...] = ()
     review: Review | None = None
@@ -105,12 +123,18 @@ class ServiceDecision:
     units_measure: str = ""
     delivery: Delivery | None = None
     spans: tuple[Span, ...] = ()
+    codes: tuple[Coded, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventDecision:
-    """The answer to one patient event (2000E) with its lines."""
+    """The answer to one patient event (2000E) with its lines.
+
+    ``codes`` are its diagnoses and, where the payer asks for information, the LOINCs of that, ``attachments`` (PWK)
+    the documents that it wants to see, ``contact`` whom to send them to (2010EB).
+    """
 
     traces: tuple[Trace, ...] = ()
     review: Review | None = None
@@ -121,11 +145,17 @@ class EventDecision:
     place_of_service: str = ""
     administrative_reference: str = ""
     previous_number: str = ""
-    diagnoses: tuple[str, ...] = ()
+    codes: tuple[Coded, ...] = ()
     delivery: Delivery | None = None
     spans: tuple[Span, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     message: str = ""
+    contact: Contact | None = None
     lines: tuple[ServiceDecision, ...] = ()
+
+    @property
+    def diagnoses(self) -> tuple[str, ...]:
+        return tuple(each.code for each in self.codes if each.qualifier != ASKED_FOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ the first one's bucket and moves only the difference.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from gateway.domain.authorization import AuthorizationRequest, Quantity
@@ -79,6 +79,7 @@ def certify(
     done = []
     windows = {each.id: (each.starts_on, each.ends_on) for each in known}
     for grant in grants:
+        read_from = replace(cause, segment=grant.segment) if grant.segment else cause
         bucket = bucket_of(grant, authorization=authorization, organisation=organisation, clinic=clinic)
         balance = balances.get(bucket.id, {})
         have = -balance.get(Account.GRANT, 0) - balance.get(Account.RETURNED, 0)
@@ -86,10 +87,10 @@ def certify(
         entries: list[Entry] = []
         tasks: list[Finding] = []
         if want > have:
-            entries.append(units.grant(bucket, balance, want - have, cause=cause, holds_on=holds_on, key=key))
+            entries.append(units.grant(bucket, balance, want - have, cause=read_from, holds_on=holds_on, key=key))
         back = min(have - want, balance.get(Account.AVAILABLE, 0))
         if back > 0:
-            entries.append(units.give_back(bucket, balance, back, cause=cause, holds_on=holds_on, key=key))
+            entries.append(units.give_back(bucket, balance, back, cause=read_from, holds_on=holds_on, key=key))
         if have - want > max(back, 0):
             what = f"the payer lowered the certification by {have - want - back} more than is still available"
             fix = "Compare with the payer's own count, and take appointments or claims back where it is right"

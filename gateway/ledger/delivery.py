@@ -67,6 +67,19 @@ def read(delivery: Delivery, *, starts_on: date | None = None, ends_on: date | N
     return Reading(total=total, per_period=whole, pattern=True)
 
 
+def segment(delivery: Delivery) -> str:
+    """The HSD as it was sent, as far as it counts something: HSD01 to HSD06."""
+    elements = (
+        delivery.qualifier,
+        delivery.count,
+        delivery.per,
+        delivery.modulus,
+        delivery.period,
+        delivery.periods,
+    )
+    return "*".join(("HSD", *elements)).rstrip("*")
+
+
 def quantity(count: str, qualifier: str) -> Quantity | None:
     """A figure as sent with its HSD01; hours become minutes. None where it is not whole, not positive or unknown."""
     unit = _UNITS.get(qualifier)

@@ -12,6 +12,7 @@ from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, U
 from gateway.domain.decision import Action, Delivery, EventDecision, Rejection, Span
 from gateway.errors import Finding, Severity
 from gateway.ledger import delivery as hsd
+from gateway.ledger import information, verdicts
 from gateway.ledger.pairing import Pair, pair
 from gateway.ledger.states import GRANTING, State, of_lines
 
@@ -19,26 +20,8 @@ DISCIPLINES = ("GP", "GO", "GN")
 REQUESTED = "requested"
 NOT_REQUIRED = "HCR01 NA"
 
+_WAITING = frozenset({State.PENDED, State.INFO_REQUESTED, State.RETRY})
 _MEASURES = {"UN": Unit.UNIT, "MJ": Unit.MINUTE, "DA": Unit.DAY}  # SV103
-_TRANSIENT = frozenset({"42", "80"})  # AAA03 that a later try may get past.
-_STATES = {
-    Action.CERTIFIED: State.CERTIFIED,
-    Action.CERTIFIED_PARTIAL: State.CERTIFIED_PARTIAL,
-    Action.NOT_CERTIFIED: State.NOT_CERTIFIED,
-    Action.PENDED: State.PENDED,
-    Action.MODIFIED: State.MODIFIED,
-    Action.CANCELLED: State.CANCELLED,
-    Action.CONTACT_PAYER: State.CONTACT_PAYER,
-    Action.NOT_REQUIRED: State.NOT_REQUIRED,
-    Action.UNKNOWN: State.UNKNOWN,
-}
-_FOLLOW_UPS = {
-    "C": (State.REJECTED, "Correct the request and send it again"),
-    "N": (State.CLOSED, "The payer takes no resubmission: call it, or close the request"),
-    "P": (State.REJECTED, "Send the original request again"),
-    "R": (State.REJECTED, "See to the reason, then send the request again"),
-    "Y": (State.PENDED, "Do not send it again: the payer holds it and will answer"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +41,40 @@ class Grant:
     ends_on: date | None
     quantity_source: str
     window_source: str
+    segment: str = ""  # What the quantity was read from, as sent.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """What the payer says is left (HSD05 29): for reconciling. () is every procedure."""
+
+    procedures: tuple[str, ...]
+    count: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a certification held before: a quantity for these procedures, () for any."""
+
+    procedures: tuple[str, ...]
+    quantity: Quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """What a response comes to: buckets to open, the authorization's state, and what a person must look at."""
+    """What a response comes to: buckets to open, the authorization's state, and what a person must look at.
+
+    ``cancelled`` are the request's lines that are cancelled beside others that are not, ``pending`` says that at least
+    one line is still to be decided.
+    """
 
     grants: tuple[Grant, ...]
     state: State
     tasks: tuple[Finding, ...]
+    cancelled: tuple[int, ...] = ()
+    remaining: tuple[Remaining, ...] = ()
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ class _Stated:
     quantity: Quantity | None = None
     source: str = ""
     task: Finding | None = None
+    segment: str = ""
 
 
 def grants(
@@ -83,13 +92,21 @@ def grants(
     request: AuthorizationRequest,
     *,
     hsd_reading: str = "",
-    granted_before: Quantity | None = None,
+    fallback: str = REQUESTED,
+    granted_before: Sequence[Held] = (),
+    above: Sequence[Rejection] = (),
 ) -> Granted:
-    """What this event's answer grants. ``hsd_reading`` is the payer's habit (``total``, ``per_period`` or "");
-    ``granted_before`` is what the certification held before an extension, to tell what is added from a new total."""
+    """What this event's answer grants. ``hsd_reading`` is the payer's habit (``total``, ``per_period`` or ""),
+    ``fallback`` what A1 without a quantity grants (``requested`` or ``none``); ``granted_before`` is what the
+    certification held before an extension, to tell what is added from a new total. ``above`` are rejections above the
+    event: a decision beside them holds, and they are shown."""
     pairs = pair(event, request)
-    reader = _Reader(event, request, pairs, hsd_reading, granted_before)
-    tasks = [task for each in pairs for task in _verdict_tasks(each, reader.state(each))]
+    reader = _Reader(event, request, pairs, hsd_reading, fallback, granted_before)
+    states = [reader.state(each) for each in pairs]
+    tasks = [found for each, state in zip(pairs, states, strict=True) for found in verdicts.tasks_of(each, state)]
+    tasks += [verdicts.rejected(each, "$.rejections") for each in above]
+    if State.INFO_REQUESTED in states:
+        tasks.append(information.asks(event))
     opened: list[Grant] = []
     for each in reader.results():
         if isinstance(each, Grant):
@@ -97,16 +114,48 @@ def grants(
         else:
             tasks.append(each)
     if any(not each.number and each.quantity_source != NOT_REQUIRED for each in opened):
-        tasks.append(_task("certified without one certification number", "Ask the payer for it", "$", Severity.WARN))
-    state = of_lines(reader.state(each) for each in pairs)
-    return Granted(grants=tuple(opened), state=state, tasks=tuple(dict.fromkeys(tasks)))
+        what = "certified without one certification number"
+        tasks.append(verdicts.task(what, "Ask the payer for it", "$", Severity.WARN))
+    whole = of_lines(states)
+    cancelled = [each.line for each, state in zip(pairs, states, strict=True) if state is State.CANCELLED]
+    return Granted(
+        grants=tuple(opened),
+        state=whole,
+        tasks=tuple(dict.fromkeys(tasks)),
+        cancelled=() if whole is State.CANCELLED else tuple(each for each in cancelled if each),
+        remaining=tuple(_remaining(event, pairs)),
+        pending=not _WAITING.isdisjoint(states),
+    )
 
 
 def refusal(rejections: Sequence[Rejection], *, where: str = "$.rejections") -> Granted:
     """What rejections above the event (2000A to 2010D) come to: there is no event, and nothing is granted."""
     assert rejections, "a refusal has a reason"
-    state = of_lines(_after_rejection(each) for each in rejections)
-    return Granted(grants=(), state=state, tasks=tuple(_rejected(each, where) for each in rejections))
+    states = [verdicts.after_rejection(each) for each in rejections]
+    return Granted(
+        grants=(),
+        state=of_lines(states),
+        tasks=tuple(verdicts.rejected(each, where) for each in rejections),
+        pending=not _WAITING.isdisjoint(states),
+    )
+
+
+def decides(event: EventDecision) -> bool:
+    """Whether the event or one of its lines carries a decision (HCR)."""
+    return event.review is not None or any(each.review is not None for each in event.lines)
+
+
+def _remaining(event: EventDecision, pairs: Sequence[Pair]) -> Iterator[Remaining]:
+    levels: list[tuple[Delivery | None, tuple[str, ...], str]] = [(event.delivery, (), "$.delivery")]
+    levels += [
+        (each.said.delivery, (each.procedure,) if each.procedure else (), f"{each.where}.delivery")
+        for each in pairs
+        if each.said
+    ]
+    for delivery, procedures, where in levels:
+        count = hsd.whole(hsd.read(delivery).remaining) if delivery else None
+        if count is not None:
+            yield Remaining(procedures=procedures, count=count, where=where)
 
 
 def window(levels: Sequence[tuple[str, Sequence[Span]]]) -> tuple[date | None, date | None, str]:
@@ -139,12 +188,14 @@ class _Reader:
         request: AuthorizationRequest,
         pairs: Sequence[Pair],
         habit: str,
-        before: Quantity | None,
+        fallback: str,
+        before: Sequence[Held],
     ) -> None:
         self._event = event
         self._request = request
         self._pairs = pairs
         self._habit = habit
+        self._fallback = fallback
         self._before = before
         self._lines_speak = any(each.own for each in pairs)
 
@@ -152,9 +203,10 @@ class _Reader:
         if each.review:
             if each.review.action is Action.CERTIFIED_PARTIAL and not each.own and self._lines_speak:
                 return State.NOT_CERTIFIED  # A2 certifies the lines that say so, and no other.
-            return _STATES[each.review.action]
+            own = each.said is not None and bool(information.asked_for(each.said))
+            return verdicts.of_review(each.review, asked_for=own or bool(information.asked_for(self._event)))
         if each.rejections:
-            return of_lines(_after_rejection(rejection) for rejection in each.rejections)
+            return of_lines(verdicts.after_rejection(rejection) for rejection in each.rejections)
         return State.UNKNOWN
 
     def results(self) -> Iterator[Grant | Finding]:
@@ -182,7 +234,7 @@ class _Reader:
         together: list[Pair] = []
         for each in pairs:
             if each.review is None or each.review.action is not Action.CERTIFIED:
-                yield _task(
+                yield verdicts.task(
                     "certified with changes, but the answer states no quantity",
                     "Ask the payer what it certified, and have it send a response that says so",
                     each.where,
@@ -196,7 +248,7 @@ class _Reader:
 
     def _as_requested(self, pairs: list[Pair], quantity: Quantity | None) -> Iterator[Grant | Finding]:
         if quantity is None:
-            yield _task(
+            yield verdicts.task(
                 "certified, but neither request nor answer has a quantity: only the dates bind it",
                 "Ask the payer whether it counts visits or units",
                 pairs[0].where,
@@ -204,7 +256,14 @@ class _Reader:
             )
             yield self._grant(pairs, _Stated(source="none"))
             return
-        yield _task(
+        if self._fallback == "none":
+            yield verdicts.task(
+                "certified without a quantity, and by this payer's policy the requested one is not taken",
+                "Ask the payer what it certified, and enter it with the evidence",
+                pairs[0].where,
+            )
+            return
+        yield verdicts.task(
             "certified without a quantity: the requested one is taken",
             "Compare with the payer's letter or portal",
             pairs[0].where,
@@ -221,23 +280,35 @@ class _Reader:
         asked = pairs[0].asked.quantity if len(pairs) == 1 and pairs[0].asked else None
         asked = asked or self._request.quantity
         if asked and asked.unit is not stated.quantity.unit:
-            yield _task(
+            yield verdicts.task(
                 f"{asked.unit}s were asked for, {stated.quantity.unit}s are certified",
                 "See that the clinic counts what the payer counts",
                 where,
                 Severity.WARN,
             )
         if self._request.kind is Kind.EXTENSION:
-            quantity = added(stated.quantity, asked, self._before)
+            quantity = added(stated.quantity, asked, self._held_before(pairs))
             if quantity is None:
-                yield _task(
+                yield verdicts.task(
                     "it is not clear whether the extension's quantity is added or is the new total",
                     "Ask the payer, and enter what it added with the evidence",
                     where,
                 )
                 return
-            stated = _Stated(quantity, stated.source)
+            stated = _Stated(quantity, stated.source, segment=stated.segment)
         yield self._grant(pairs, stated)
+
+    def _held_before(self, pairs: Sequence[Pair]) -> Quantity | None:
+        """What was held before for the procedures of these lines; None where nothing was, or in several units."""
+        codes = {each.procedure for each in pairs if each.procedure}
+        sums: dict[Unit, int] = {}
+        for each in self._before:
+            if not codes or not each.procedures or codes.intersection(each.procedures):
+                sums[each.quantity.unit] = sums.get(each.quantity.unit, 0) + each.quantity.amount
+        if len(sums) != 1:
+            return None
+        ((unit, amount),) = sums.items()
+        return Quantity(amount=amount, unit=unit)
 
     def _stated(self, each: Pair) -> _Stated:
         """What the line itself says: its HSD, else SV103 and SV104."""
@@ -250,9 +321,10 @@ class _Reader:
         if unit is None or amount is None or amount <= 0:
             where = f"{each.where}.units"
             return _Stated(
-                task=_task("SV103 and SV104 give no whole quantity", "Ask the payer what it certified", where)
+                task=verdicts.task("SV103 and SV104 give no whole quantity", "Ask the payer what it certified", where)
             )
-        return _Stated(Quantity(amount=amount, unit=unit), "line SV104")
+        segment = f"SV1***{each.said.units_measure}*{each.said.units}"
+        return _Stated(Quantity(amount=amount, unit=unit), "line SV104", segment=segment)
 
     def _delivery(
         self, level: str, found: Delivery | None, where: str, days: tuple[date | None, date | None, str]
@@ -261,18 +333,19 @@ class _Reader:
             return _Stated()
         reading = hsd.read(found, starts_on=days[0], ends_on=days[1])
         if reading.problem:
-            return _Stated(task=_task(reading.problem, "Ask the payer what it certified", where))
+            return _Stated(task=verdicts.task(reading.problem, "Ask the payer what it certified", where))
         quantity, doubtful = reading.settled(self._habit)
         if quantity is None:
             return _Stated()
+        segment = hsd.segment(found)
         if not doubtful:
-            return _Stated(quantity, f"{level} HSD")
+            return _Stated(quantity, f"{level} HSD", segment=segment)
         other = reading.per_period.amount if reading.per_period else "a number that its period does not bound"
         what = (
             f"HSD02 {found.count} may be the total or a count for each period ({other}): {quantity.amount} is granted"
         )
         fix = "Ask the payer, and set hsd_reading in its file"
-        return _Stated(quantity, f"{level} HSD, ambiguous", _task(what, fix, where))
+        return _Stated(quantity, f"{level} HSD, ambiguous", verdicts.task(what, fix, where), segment)
 
     def _grant(self, pairs: Sequence[Pair], stated: _Stated) -> Grant:
         starts_on, ends_on, source = self._window(pairs)
@@ -289,6 +362,7 @@ class _Reader:
             ends_on=ends_on,
             quantity_source=stated.source,
             window_source=source,
+            segment=stated.segment,
         )
 
     def _unit(self, pairs: Sequence[Pair]) -> Unit:
@@ -329,42 +403,3 @@ def added(stated: Quantity, asked: Quantity | None, before: Quantity | None) -> 
     if asked and asked.unit is stated.unit and stated.amount == before.amount + asked.amount:
         return asked
     return stated if stated.amount < before.amount else None  # A total does not shrink by an extension.
-
-
-def _after_rejection(rejection: Rejection) -> State:
-    """AAA04 decides; only a code that may pass by itself is tried again without a person."""
-    if rejection.follow_up in ("P", "R") and rejection.reason in _TRANSIENT:
-        return State.RETRY
-    return _FOLLOW_UPS.get(rejection.follow_up, (State.UNKNOWN, ""))[0]
-
-
-def _verdict_tasks(each: Pair, state: State) -> Iterator[Finding]:
-    """What the decision itself asks of a person, quantities aside."""
-    for rejection in each.rejections:
-        yield _rejected(rejection, each.where)
-    if each.review is None and not each.rejections:
-        yield _task("the answer holds neither a decision (HCR) nor a rejection (AAA)", "Ask the payer", each.where)
-    elif each.review and state is State.UNKNOWN:
-        what = f"HCR01 {each.review.code} is no code that this gateway knows: nothing is granted"
-        yield _task(what, "Ask the payer what it decided, and have it send a response that says so", each.where)
-    elif state is State.CONTACT_PAYER:
-        yield _task("the payer wants to be called (HCR01 CT)", "Call the payer, and enter what it decides", each.where)
-    elif state is State.NOT_CERTIFIED and each.review and each.review.action is Action.NOT_CERTIFIED:
-        codes = ", ".join(each.review.reasons) or "none given"
-        yield _task(
-            f"not certified; HCR03 {codes}", "Ask for reconsideration or appeal in time", each.where, Severity.WARN
-        )
-    if each.said is not None and each.asked is None and state in GRANTING:
-        yield _task("the answer certifies a line that no line of the request matches", "See what it is for", each.where)
-
-
-def _rejected(rejection: Rejection, where: str) -> Finding:
-    state, fix = _FOLLOW_UPS.get(rejection.follow_up, (State.UNKNOWN, "Ask the payer whether it may be sent again"))
-    place = f" in {rejection.level}" if rejection.level else ""
-    what = f"the request could not be processed: AAA03 {rejection.reason}, AAA04 {rejection.follow_up}{place}"
-    return _task(what, fix, where, Severity.WARN if state is State.PENDED else Severity.BLOCK)
-
-
-def _task(what: str, fix: str, where: str, severity: Severity = Severity.BLOCK) -> Finding:
-    source = "domain facts, 2.4, 2.5, 3.1"
-    return Finding(rule="authorization_decision", what=what, fix=fix, where=where, severity=severity, source=source)
