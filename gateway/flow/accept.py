@@ -18,7 +18,7 @@ from gateway.domain.instruction import Instruction
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Visit
 from gateway.errors import Finding, GatewayError, Severity
-from gateway.flow import instructions, intake, visits
+from gateway.flow import deadlines, instructions, intake, visits
 from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREFIX, State
 from gateway.flow.house import House, Transaction
 from gateway.flow.planning import Checked, check_record
@@ -113,6 +113,8 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
         if added.outcome in ("new", "changed"):
             tx.identifiers.add(added.id, "client_ref", each.record.client_ref, document=document)
             tx.events.add(added.id, "case.accepted" if sent else f"record.{added.outcome}", document=document)
+            if isinstance(each.record, AuthorizationRequest):
+                deadlines.start_own(house, tx, tx.authorizations.get(added.id))
             submit |= {sent} if sent else set()
             result["accepted"].append(shown)
             taken.append((shown, each))

@@ -16,9 +16,10 @@ from gateway.domain.answer import (
     Verdict,
 )
 from gateway.errors import GatewayError, Position
-from gateway.flow import acknowledging
+from gateway.flow import acknowledging, changes, deadlines
 from gateway.flow.cases import (
     ADJUDICATED,
+    AUTHORIZATION_PREFIX,
     CLAIM_PREFIX,
     UNANSWERED,
     State,
@@ -67,7 +68,7 @@ def react(house: House, tx: Transaction, document: Document, place: Position, re
         for subject in subjects:
             # A 999 that lists its sets speaks for each of them; the group's word counts for those that it leaves out.
             if answer.level != "group" or subject not in listed:
-                _one(tx, document, subject, answer)
+                _one(house, tx, document, subject, answer)
 
 
 def _sound(reason: Reason) -> Reason:
@@ -138,7 +139,7 @@ def _of_acknowledgment(tx: Transaction, document: Document, ours: Document, answ
     )
 
 
-def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> None:
+def _one(house: House, tx: Transaction, document: Document, subject: str, answer: Answer) -> None:
     codes = [f"{each.kind} {each.code}" for each in answer.reasons]
     before = _arrived_before(tx, document.partner, answer)
     tx.events.add(
@@ -162,6 +163,8 @@ def _one(tx: Transaction, document: Document, subject: str, answer: Answer) -> N
     if before:
         tx.events.add(subject, "case.arrived_before", document=document.id, key=answer.key)
         return
+    if answer.verdict in _TAKEN and subject.startswith(AUTHORIZATION_PREFIX):
+        deadlines.start_payer(house, tx, subject)
     if answer.verdict in (Verdict.REJECTED, Verdict.UNKNOWN, Verdict.PARTIAL):
         _rejected(tx, document, subject, answer, codes)
     elif answer.source == "999":
@@ -191,6 +194,7 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
         if subject.startswith(CLAIM_PREFIX):
             release_claim(tx, subject, document.id, why=answer.source)
         else:
+            changes.withdrawn(tx, tx.authorizations.get(subject))
             wake_claims(tx, subject, document.id)
         close_expectations(tx, subject)
         tx.events.add(subject, "case.rejected", document=document.id, by=answer.source, codes=codes)

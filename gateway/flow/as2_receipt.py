@@ -57,7 +57,7 @@ def settle(house: House, tx: Transaction, partner: Partner, message: As2Message,
     document = tx.documents.get(message.document, lock=True)
     tx.tasks.close(_task_key(message), "its receipt came")
     if state == RECEIVED:
-        delivered.sent(tx, partner, document, attempts=message.attempts)
+        delivered.sent(house, tx, partner, document, attempts=message.attempts)
         _let_go(tx, document)
     else:
         _for_a_person(tx, partner, document, state, why[state], remedy(state, told))
@@ -111,15 +111,15 @@ def follow(house: House, job: Job) -> None:
     with house.store.transaction(house.everything()) as tx:
         message = tx.as2_messages.get(job.payload["message"], lock=True)
         if message.state in ("awaited", "overdue") and message.attempts == job.payload["post"]:
-            _overdue(tx, partner, message, resends)
+            _overdue(house, tx, partner, message, resends)
         tx.jobs.finish(job)
 
 
-def _overdue(tx: Transaction, partner: Partner, message: As2Message, resends: int) -> None:
+def _overdue(house: House, tx: Transaction, partner: Partner, message: As2Message, resends: int) -> None:
     document = tx.documents.get(message.document, lock=True)
     if _answered(tx, partner, document):
         tx.as2_messages.change(message.id, state="sent", reason="its X12 answer came, and its receipt did not")
-        delivered.sent(tx, partner, document, attempts=message.attempts)
+        delivered.sent(house, tx, partner, document, attempts=message.attempts)
         tx.events.add(document.id, "message.answered", document=document.id, message=message.id)
         return
     tx.as2_messages.change(message.id, state="overdue")

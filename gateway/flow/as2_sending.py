@@ -120,7 +120,7 @@ def _taken(
         return "refused"
     if outcome.state is Sent.DELIVERED:  # No receipt was agreed on.
         tx.as2_messages.change(message.id, state="sent")
-        delivered.sent(tx, partner, tx.documents.get(message.document), attempts=message.attempts)
+        delivered.sent(house, tx, partner, tx.documents.get(message.document), attempts=message.attempts)
         return "sent"
     return ""
 

@@ -70,7 +70,7 @@ def _conclude(house: House, job: Job, partner: Partner, document: Document, outc
         _nothing_sent(house, document)
         raise PartnerRefused(f"the upload was refused: {outcome.reason}", where=where, fix=_REFUSED_FIX)
     with house.store.transaction(house.everything()) as tx:
-        delivered.sent(tx, partner, document, attempts=job.attempts)
+        delivered.sent(house, tx, partner, document, attempts=job.attempts)
         tx.jobs.finish(job)
     log.info("document.sent", document=document.id, partner=partner.name, attempts=job.attempts, bytes=document.size)
 

@@ -2,16 +2,17 @@
 
 from datetime import timedelta
 
+from gateway.flow import deadlines
 from gateway.flow.cases import AUTHORIZATION_PREFIX, State, advance, subjects_of
-from gateway.flow.house import Transaction
-from gateway.settings import Partner
+from gateway.flow.house import House, Transaction
+from gateway.settings import As2Transport, Partner
 from gateway.store import Document
 
 # What is awaited for what we send; nothing for an acknowledgment.
 EXPECTED = {"278": ("ta1", "999", "278"), "837": ("ta1", "999", "277ca", "835")}
 
 
-def sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
+def sent(house: House, tx: Transaction, partner: Partner, document: Document, *, attempts: int) -> None:
     """It is there: numbers and cases move on, and what the far side will say of it is awaited from now on."""
     isa13 = document.about["isa13"]
     content = {"attempts": attempts}
@@ -24,6 +25,8 @@ def sent(tx: Transaction, partner: Partner, document: Document, *, attempts: int
         advance(tx, subject, State.SENT)
         if subject.startswith(AUTHORIZATION_PREFIX) and tx.authorizations.get(subject).sent_at is None:
             tx.authorizations.update(subject, sent_at=tx.now)
+            if isinstance(partner.transport, As2Transport):  # A receipt says that it is there; a folder says nothing.
+                deadlines.start_payer(house, tx, subject)
         tx.events.add(subject, "case.sent", document=document.id, isa13=isa13, attempts=attempts)
     for answer in EXPECTED.get(document.kind, ()):
         within_s = partner.expectations.within_s(answer)  # type: ignore[arg-type]  # The keys of EXPECTED are its literals.

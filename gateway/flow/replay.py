@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from gateway.errors import GatewayError
-from gateway.flow import accept, clock, delivered, receive, submit
+from gateway.flow import accept, clock, deadlines, delivered, receive, resend, submit
 from gateway.flow.house import House, Transaction
 from gateway.store import Document, Input, NotInStore
 from gateway.store.replaying import Replaying, compared
@@ -108,11 +108,19 @@ def _delivered(again: _Again) -> None:
     except NotInStore:
         return  # An acknowledgment of ours: it moves no book, so it was not written again.
     partner = again.house.partner(document.partner)
-    delivered.sent(again.tx, partner, document, attempts=again.given.content["attempts"])
+    delivered.sent(again.house, again.tx, partner, document, attempts=again.given.content["attempts"])
 
 
 def _expire(again: _Again) -> None:
     clock.expire_by(again.tx, again.given.holds_on)
+
+
+def _deadlines(again: _Again) -> None:
+    deadlines.watched(again.tx)
+
+
+def _resend(again: _Again) -> None:
+    resend.put_back(again.tx, again.given.content["subject"], again.given.content["cause"])
 
 
 _HANDLERS: Mapping[str, Callable[[_Again], None]] = {
@@ -123,6 +131,8 @@ _HANDLERS: Mapping[str, Callable[[_Again], None]] = {
     "receive": _receive,
     "delivered": _delivered,
     "expire": _expire,
+    "deadlines": _deadlines,
+    "resend": _resend,
 }
 PASSED: Mapping[str, str] = {
     "answer_overdue": "it asks a person",

@@ -17,6 +17,8 @@ from gateway.flow.cases import State, case, hold, move
 from gateway.flow.house import House
 from gateway.flow.submit_claim import ClaimDesk
 from gateway.flow.submit_request import RequestDesk
+from gateway.flow.waking import enqueue as enqueue
+from gateway.flow.waking import wake_claims as wake_claims
 from gateway.flow.wire import Built, Transaction, assemble, build, name_set
 from gateway.settings import Partner
 from gateway.settings.names import by_clinic
@@ -74,27 +76,6 @@ class Desk(Protocol):
 
 
 DESKS: dict[str, Desk] = {"278": RequestDesk(), "837": ClaimDesk()}
-
-
-def enqueue(tx: StoreTransaction, partner: str, set_type: str, cause: str) -> None:
-    """One submit job for each cause, so that none is lost to another that has read its list already."""
-    tx.jobs.enqueue(
-        "submit",
-        payload={"set_type": set_type},
-        partner=partner,
-        lane=f"submit:{partner}:{set_type}",
-        key=f"submit:{partner}:{set_type}:{cause}",
-    )
-
-
-def wake_claims(tx: StoreTransaction, authorization: str, cause: str) -> None:
-    """Claims that waited for this authorization are looked at again; where it was not granted, the checks hold them."""
-    partners = set()
-    for claim in tx.claims.list(state=State.WAITING, authorization=authorization):
-        move(tx, claim.id, State.ACCEPTED)
-        partners.add(claim.partner)
-    for partner in sorted(partners):
-        enqueue(tx, partner, "837", f"woken:{cause}:{authorization}")
 
 
 def submit(house: House, job: Job) -> None:

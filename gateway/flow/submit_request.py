@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gateway.domain.authorization import AuthorizationRequest, Kind, RequestMessage
 from gateway.errors import Finding
+from gateway.flow import changes
 from gateway.flow.cases import State
 from gateway.flow.checking import patient_of, request_case
 from gateway.flow.house import House
@@ -33,7 +34,7 @@ class RequestDesk:
         return tx.authorizations.list(state=State.ACCEPTED, partner=partner, limit=limit)
 
     def plan(self, house: House, tx: Transaction, stored: StoredAuthorization) -> RequestPlan:
-        request = stored.request
+        request = changes.with_references(tx, stored.request)
         lines = tuple(
             each if each.trace else replace(each, trace=f"{request.trace}{each.sequence:02}") for each in request.lines
         )
@@ -59,7 +60,7 @@ class RequestDesk:
     def still_holds(
         self, house: House, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan, ready: Sequence[object]
     ) -> bool:
-        return True
+        return self.plan(house, tx, stored).request == plan.request
 
     def wait(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan) -> None:
         raise AssertionError("a request waits for nothing")
@@ -68,6 +69,11 @@ class RequestDesk:
         raise AssertionError("a request is one patient event, and goes out whole")
 
     def write(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan, document: str) -> None:
+        # Its lines' traces and the payer's numbers stay with it: an answer is read against what went out.
+        tx.authorizations.update(stored.id, request=plan.request)
+        parent = changes.requested(tx, tx.authorizations.get(stored.id), document)
+        if parent:
+            tx.authorizations.update(stored.id, parent=parent)
         tx.identifiers.add(stored.id, "trn02", plan.request.trace, partner=stored.partner, document=document)
         for line in plan.request.lines:
             tx.identifiers.add(stored.id, "trn02", line.trace, partner=stored.partner, document=document)
@@ -77,6 +83,6 @@ class RequestDesk:
             for memo in requested(plan.request, cause=cause, holds_on=tx.now.date()):
                 tx.books.add_bucket(memo.bucket)
                 for entry in memo.entries:
-                    tx.books.post(entry)
+                    tx.books.post(entry)  # Once, however often it is sent.
                     asked += sum(each.quantity for each in entry.postings)
         tx.events.add(stored.id, "authorization.requested", document=document, kind=str(plan.request.kind), asked=asked)

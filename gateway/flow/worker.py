@@ -17,7 +17,7 @@ from twisted.python.threadpool import ThreadPool
 
 from gateway import logs
 from gateway.errors import GatewayError, LeaseLost
-from gateway.flow import accept, as2_outgoing, as2_receipt, clock, receive, submit, traffic
+from gateway.flow import accept, as2_outgoing, as2_receipt, clock, deadlines, receive, resend, submit, traffic
 from gateway.flow.house import House
 from gateway.store import ChangedMeanwhile, Job
 from gateway.transport.base import retry_after
@@ -34,6 +34,8 @@ JOBS: Mapping[str, Callable[[House, Job], None]] = {
     "mdn": as2_receipt.follow,
     "mdn_out": as2_outgoing.post,
     "expire": clock.expire,
+    "deadlines": deadlines.watch,
+    "resend": resend.resend,
 }
 POLL_WAIT_MAX_S = 300.0
 CROSSED_S = 0.5

@@ -22,6 +22,7 @@ from gateway.store.books import Books
 from gateway.store.claims import Claims
 from gateway.store.control_numbers import ControlNumbers
 from gateway.store.coverages import Coverages
+from gateway.store.deadlines import Deadlines
 from gateway.store.deposits import Deposits
 from gateway.store.documents import Documents
 from gateway.store.events import Events
@@ -78,6 +79,7 @@ class Transaction(Session):
         self.authorizations = Authorizations(self)
         self.claims = Claims(self)
         self.coverages = Coverages(self)
+        self.deadlines = Deadlines(self)
         self.plans_of_care = PlansOfCare(self)
         self.appointments = Appointments(self)
         self.instructions = Instructions(self)

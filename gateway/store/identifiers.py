@@ -16,7 +16,7 @@ from gateway.store.session import Row, Scoped, Session
 PLAIN_KINDS = frozenset(
     {
         "isa13", "gs06", "st02", "bht03", "trn02", "clm01", "6r", "set", "document", "authorization", "claim",
-        "remittance", "hcr02", "certification", "administrative_reference", "nt", "bb", "g1", "f8", "1k",
+        "remittance", "hcr02", "certification", "administrative_reference", "nt", "bb", "payer_trace", "g1", "f8", "1k",
         "payer_claim_number", "clearinghouse_number", "check",
     }
 )  # fmt: skip
