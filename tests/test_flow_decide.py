@@ -133,6 +133,9 @@ def test_each_rejection(stage: Stage, reason: str, follow_up: str, state: str, l
     stage.arrive(stage.says(record))
     assert stage.request().state == state
     assert stage.units() == {}
+    if state == "retry":  # It goes again by itself; no person is asked.
+        assert stage.tasks() == []
+        return
     (task,) = stage.tasks()
     assert (task.kind, task.subject) == ("decision", subject)
     assert f"AAA03 {reason}" in task.reason
@@ -225,7 +228,7 @@ def test_a_refusal_beside_a_certification_undoes_it_in_no_order(
     stage.arrive(*(said[each] for each in order))
     assert (stage.request().state, stage.request().number) == ("certified", "CERT0001")
     assert stage.units() == {"available": 12}
-    assert len(stage.tasks("decision")) == 1
+    assert len(stage.tasks("decision")) == int(order == (0, 1)), "what came first is over with the certification"
     stage.submit(claim_json())
     stage.work()
     assert stage.claim().state == "sent"

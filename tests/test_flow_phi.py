@@ -152,7 +152,12 @@ def _answers(stage: Stage) -> None:
         stage.acknowledged(request.id, "E", errors=("5",), segments=(quoted,)),
         stage.decided(1, **pended),
         stage.decided(1, rejections=(decision.Rejection(reason="72", follow_up="C", level="2010C"),)),
-        stage.decided(1, review=A1, message="CERTIFIED FOR QUINTESSA ZIMMERWALD", diagnoses=("M25561",)),
+        stage.decided(
+            1,
+            review=A1,
+            message="CERTIFIED FOR QUINTESSA ZIMMERWALD",
+            codes=(decision.Coded(qualifier="ABK", code="M25561"),),
+        ),
         stage.decided(1, review=decision.Review(code="X1")),
     )
     stage.work()

@@ -62,7 +62,7 @@ def _tick(house: House) -> None:
     """
     with house.store.transaction(house.everything()) as tx:
         tx.jobs.enqueue("expire", payload={}, lane="clock", key=f"expire:{house.today}")
-        tx.jobs.enqueue("deadlines", payload={}, lane="clock", key="deadlines")
+        tx.jobs.enqueue("deadlines", payload={}, lane="deadlines", key="deadlines")
         for each in tx.jobs.list(state="parked"):
             fix = "Look into the log of the time, mend the cause, then: gateway jobs --retry JOB"
             tx.tasks.open(f"parked:{each.id}", kind="parked", subject=each.id, reason=each.reason, fix=fix)

@@ -60,7 +60,12 @@ class RequestDesk:
     def still_holds(
         self, house: House, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan, ready: Sequence[object]
     ) -> bool:
-        return self.plan(house, tx, stored).request == plan.request
+        now = changes.with_references(tx, stored.request)
+        sent = plan.request
+        return (now.previous_number, now.administrative_reference) == (
+            sent.previous_number,
+            sent.administrative_reference,
+        )
 
     def wait(self, tx: Transaction, stored: StoredAuthorization, plan: RequestPlan) -> None:
         raise AssertionError("a request waits for nothing")
