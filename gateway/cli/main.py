@@ -25,12 +25,17 @@ app = typer.Typer(
 partner_app = typer.Typer(help="Trading partners: list them, test one, let traffic go on.", no_args_is_help=True)
 as2_app = typer.Typer(help="AS2: make keys, look at messages.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
+policy_app = typer.Typer(
+    help="Payers' policies: which row says what, what a changed file would change, policies as tables.",
+    no_args_is_help=True,
+)
 authorization_app = typer.Typer(
     help="What a portal, fax or call told of an authorization: add it, correct its count, move what is left.",
     no_args_is_help=True,
 )
 app.add_typer(partner_app, name="partner")
 app.add_typer(authorization_app, name="authorization")
+app.add_typer(policy_app, name="policy")
 app.add_typer(as2_app, name="as2")
 app.add_typer(db_app, name="db")
 tables_app = typer.Typer(help="Published tables: NCCI, MUE, ICD-10-CM, CARC, RARC.", no_args_is_help=True)
@@ -63,6 +68,7 @@ Config = Annotated[
 ]
 
 
+PolicyPath = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A policy file: TOML, or CSV.")]
 Ref = Annotated[str, typer.Argument(help="Your own number of this record; told again, it counts once.")]
 Clinic = Annotated[str, typer.Option(help="ORGANISATION/CLINIC; need not be said where there is one.")]
 Of = Annotated[str, typer.Option("--of", help="Your own number of the authorization that it is about.")]
@@ -380,6 +386,69 @@ def doctor(as_json: Json = False, config: Config = None) -> None:
     from gateway.cli.doctor import examine
 
     raise typer.Exit(examine(config, as_json=as_json))
+
+
+@policy_app.command("explain")
+def policy_explain(
+    payer: Annotated[str, typer.Argument(help="The payer's id.")],
+    plan: Annotated[str, typer.Option(help="The plan, as your records name it.")] = "",
+    line_of_business: Annotated[str, typer.Option(help="Such as medicare_advantage or commercial.")] = "",
+    state: Annotated[str, typer.Option(help="Two capitals.")] = "",
+    on: Annotated[str, typer.Option(help="The day of service, YYYY-MM-DD; else today.")] = "",
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show each value of a payer's policy with the row that won it and the rows that lost."""
+    from gateway.cli.policies import explain
+
+    asked = {"plan": plan, "line_of_business": line_of_business, "state": state, "on": on}
+    raise typer.Exit(explain(_settings(config), payer, as_json=as_json, **asked))
+
+
+@policy_app.command("impact")
+def policy_impact(
+    file: PolicyPath,
+    every: Annotated[bool, typer.Option("--all", help="Also those that would fare as before.")] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show which open authorizations and claims not sent would fare differently under a changed file."""
+    from gateway.cli.policies import show_impact
+
+    with _house(config) as house:
+        raise typer.Exit(show_impact(house, config, file, as_json=as_json, every=every))
+
+
+@policy_app.command("diff")
+def policy_diff(file: PolicyPath, as_json: Json = False, config: Config = None) -> None:
+    """Show which rows a changed file adds, takes out and changes."""
+    from gateway.cli.policies import show_differences
+
+    raise typer.Exit(show_differences(_settings(config), config, file, as_json=as_json))
+
+
+@policy_app.command("export")
+def policy_export(
+    payer: Annotated[str, typer.Argument(help="The payer's id; a file of law or defaults by its name.")],
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML instead of a table.")] = False,
+    config: Config = None,
+) -> None:
+    """Print a policy file as a CSV table, a line for each row."""
+    from gateway.cli.policies import export
+
+    raise typer.Exit(export(_settings(config), payer, as_toml=as_toml))
+
+
+@policy_app.command("import")
+def policy_import(
+    file: PolicyPath,
+    write: Annotated[bool, typer.Option("--write", help="Put it in place of the file that is there.")] = False,
+    config: Config = None,
+) -> None:
+    """Check a table (CSV) or a policy file together with all others, and print it as TOML."""
+    from gateway.cli.policies import take_in
+
+    raise typer.Exit(take_in(_settings(config), config, file, write=write))
 
 
 @partner_app.command("list")

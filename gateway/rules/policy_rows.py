@@ -14,7 +14,7 @@ from gateway.domain.authorization import Unit
 from gateway.domain.coverage import Period
 from gateway.errors import Severity
 from gateway.rules.policy import Basis, BenefitLimit, Days, Free, Policy, Term, UnitRule
-from gateway.settings.policies import TERM, PolicyRow, VisitLimit
+from gateway.settings.policies import TERM, VALUES, PolicyRow, VisitLimit
 
 NAMES = {"requires_authorization": "auth_required", "unit": "unit_type", "service_type": "um03", "hsd": "hsd_reading"}
 """What the rules call a value that has another name in the files."""
@@ -68,8 +68,9 @@ def applying(
 
 
 def contested(held: tuple[PolicyRow, ...]) -> Mapping[str, tuple[PolicyRow, ...]]:
-    """For each value, by the files' name of it, the rows that have it; the first of them wins."""
-    names = dict.fromkeys(name for row in held for name in row.values)
+    """For each value, by the files' name and in their order, the rows that have it; the first of them wins."""
+    places = {name: place for place, name in enumerate(VALUES)}
+    names = sorted({name for row in held for name in row.values}, key=lambda name: (places[name.split(".")[0]], name))
     return {name: tuple(row for row in held if name in row.values) for name in names}
 
 

@@ -1,5 +1,6 @@
 """All files together: how they are found and read, what the program sees of them, and every mistake of all at once."""
 
+import csv
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from gateway.settings.certificates import CertificateSource
 from gateway.settings.places import Path as KeyPath
 from gateway.settings.places import Places, syntax_problem, where
 from gateway.settings.policies import PolicyBook, PolicyFile
+from gateway.settings.policy_tables import CsvPlaces, from_csv
 from gateway.settings.schema import Clinic, GatewayFile, Organisation, Partner
 from gateway.settings.secrets import Secret
 from gateway.settings.words import mistakes
@@ -50,17 +52,19 @@ class Settings:
     organisations: tuple[Organisation, ...]
     partners: Mapping[str, Partner]
     policies: PolicyBook
+    policy_folder: Path
     digest: str
 
     @classmethod
-    def load(cls, config: Path | None = None) -> "Settings":
+    def load(cls, config: Path | None = None, *, policy: Path | None = None) -> "Settings":
         """Reads ``config``, else the file that GATEWAY_CONFIG names, else ./conf/gateway.toml, else the shipped sample.
 
         The sample behaves as if it lay in ./conf: what the gateway writes goes below the working directory.
-        Raises SettingsInvalid whose findings are all mistakes of all files.
+        ``policy`` is a policy file, TOML or CSV, that is read in place of the one that is there of its payer, or of its
+        name. Raises SettingsInvalid whose findings are all mistakes of all files.
         """
         file, base = _config_file(config)
-        return _Loading(file, base).settings()
+        return _Loading(file, base, policy).settings()
 
     @property
     def database_url(self) -> str:
@@ -102,11 +106,12 @@ def _config_file(config: Path | None) -> tuple[Path, Path]:
 class _Loading:
     """One reading of all files; collects what is wrong until the end."""
 
-    def __init__(self, file: Path, base: Path) -> None:
+    def __init__(self, file: Path, base: Path, policy: Path | None = None) -> None:
         self._file = file
         self._base = base
+        self._policy = policy
         self._findings: list[Finding] = []
-        self._places: dict[str, Places] = {}
+        self._places: dict[str, Places | CsvPlaces] = {}
         self._digest = hashlib.sha256()
 
     def settings(self) -> Settings:
@@ -149,6 +154,7 @@ class _Loading:
             organisations=gateway.organisations,
             partners=types.MappingProxyType(partners),
             policies=PolicyBook.of(policies),
+            policy_folder=_tidy(self._file.parent / gateway.partners / "payers"),
             digest=self._digest.hexdigest(),
         )
 
@@ -175,7 +181,7 @@ class _Loading:
             for file in _toml_files(folder / "payers")
         }
         whole = {name: each for name, each in documents.items() if each is not None}
-        policies = {name: each for name, each in rules.items() if each is not None}
+        policies = self._with_policy({name: each for name, each in rules.items() if each is not None})
         data = document.get("data")
         writes = self._base / data if isinstance(data, str) else self._base
         partners = {}
@@ -190,6 +196,35 @@ class _Loading:
         self._tell(as2_agreement.named_twice(whole))
         self._tell(policy_agreement.policy_mistakes(policies, whole))
         return partners, self._policy_files(policies, folder)
+
+    def _with_policy(self, policies: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """The policies, with the file that was handed in on the place of the one that it is to replace."""
+        if self._policy is None:
+            return policies
+        table = self._policy.suffix.lower() == ".csv"
+        read = self._read_table(self._policy) if table else self._read(self._policy, self._policy.name)
+        if read is None:
+            return policies
+        same = [
+            name
+            for name, each in policies.items()
+            if (each.get("payer") == read["payer"] if "payer" in read else Path(name).stem == self._policy.stem)
+        ]
+        return {**{name: each for name, each in policies.items() if name not in same}, self._policy.name: read}
+
+    def _read_table(self, file: Path) -> dict[str, Any] | None:
+        try:
+            document, places, findings = from_csv(file.read_text(encoding="utf-8-sig"), file.name)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            what = f"the file can't be read ({getattr(error, 'strerror', None) or 'it is no table in UTF-8'})"
+            findings = [Finding(rule=RULE, where=file.name, what=what, fix="Check its name, and save it as CSV UTF-8")]
+            document, places = {}, None
+        self._findings += findings
+        if places is None or findings:
+            return None
+        self._places[file.name] = places
+        self._digest.update(json.dumps([file.name, document], sort_keys=True, default=str).encode())
+        return document
 
     def _policy_files(self, policies: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, PolicyFile]:
         valid = {name: self._valid(PolicyFile, name, each, folder) for name, each in policies.items()}
