@@ -18,7 +18,7 @@ from gateway.domain.instruction import Instruction
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Visit
 from gateway.errors import Finding, GatewayError, Severity
-from gateway.flow import deadlines, instructions, intake, visits
+from gateway.flow import deadlines, instructions, intake, touching, visits
 from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREFIX, State
 from gateway.flow.house import House, Transaction
 from gateway.flow.planning import Checked, check_record
@@ -118,6 +118,8 @@ def record(house: House, tx: Transaction, batch: intake.Batch, document: str) ->
             submit |= {sent} if sent else set()
             result["accepted"].append(shown)
             taken.append((shown, each))
+            if isinstance(each.record, AuthorizationRequest | Coverage | PlanOfCare):
+                touching.told(tx, each.record.organisation, each.record.clinic, each.record.subscriber, document)
         elif added.outcome == "same":
             result["repeated"].append(shown)
         else:
@@ -172,6 +174,7 @@ def _tell(house: House, tx: Transaction, each: intake.Accepted, document: str, r
         result["conflicts"].append({**shown, "findings": findings})
     else:
         result["accepted" if taken.outcome == "new" else "repeated"].append(shown)
+        touching.changed(tx, taken.id, document)
 
 
 def _add(

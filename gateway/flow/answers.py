@@ -16,7 +16,7 @@ from gateway.domain.answer import (
     Verdict,
 )
 from gateway.errors import GatewayError, Position
-from gateway.flow import acknowledging, changes, deadlines
+from gateway.flow import acknowledging, changes, deadlines, touching
 from gateway.flow.cases import (
     ADJUDICATED,
     AUTHORIZATION_PREFIX,
@@ -193,6 +193,7 @@ def _rejected(tx: Transaction, document: Document, subject: str, answer: Answer,
         move(tx, subject, State.REJECTED, reason=f"{answer.source}: {', '.join(codes)}")
         if subject.startswith(CLAIM_PREFIX):
             release_claim(tx, subject, document.id, why=answer.source)
+            touching.settled(tx, [subject], document.id)
         else:
             changes.withdrawn(tx, tx.authorizations.get(subject))
             wake_claims(tx, subject, document.id)

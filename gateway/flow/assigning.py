@@ -186,16 +186,19 @@ def _pools(
 
 def _family(named: StoredAuthorization, patient: Patient) -> frozenset[str]:
     """An authorization and what was added to it: its extensions that are certified, and theirs."""
-    found = {named.id}
-    while True:
-        more = {
-            each.id
-            for each in patient.authorizations
-            if each.parent in found and each.request.kind is Kind.EXTENSION and State(each.state) in BILLABLE
-        }
-        if more <= found:
-            return frozenset(found)
-        found |= more
+    family = [named]
+    for one in family:
+        known = {each.id for each in family}
+        family += [each for each in patient.authorizations if each.id not in known and _extends(each, one)]
+    return frozenset(each.id for each in family)
+
+
+def _extends(stored: StoredAuthorization, other: StoredAuthorization) -> bool:
+    request = stored.request
+    if request.kind is not Kind.EXTENSION or State(stored.state) not in BILLABLE:
+        return False
+    by_number = request.previous_number == other.number != ""
+    return by_number or stored.parent == other.id or request.earlier_ref == other.client_ref
 
 
 def _undecided(claim: Claim, drawn: Drawn, patient: Patient) -> StoredAuthorization | None:

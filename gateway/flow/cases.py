@@ -143,10 +143,19 @@ def hold(tx: Transaction, subject: str, findings: Iterable[Finding], *, document
     found = [each for each in findings if each.severity is Severity.BLOCK]
     move(tx, subject, State.HELD, reason="; ".join(sorted({each.rule for each in found})))
     tx.events.add(subject, "case.held", document=document, rules=sorted({each.rule for each in found}))
-    for number, each in enumerate(found):
-        tx.tasks.open(
-            f"held:{subject}:{each.rule}:{number}", kind="held", subject=subject, reason=each.reason, fix=each.fix
-        )
+    keys = held_keys(subject, found)
+    for task in tx.tasks.list(subject=subject, kind="held"):
+        if task.key not in keys:
+            tx.tasks.close(task.key, "its cause is gone")
+    for key, each in zip(keys, found, strict=True):
+        tx.tasks.open(key, kind="held", subject=subject, reason=each.reason, fix=each.fix)
+
+
+def held_keys(subject: str, findings: Iterable[Finding]) -> list[str]:
+    """The keys of the tasks that ask for these findings to be mended: the same for the same rule and place, so that a
+    second look opens none anew."""
+    keys = [f"held:{subject}:{each.rule}:{each.where}" for each in findings]
+    return [f"{key}:{keys[:number].count(key)}" for number, key in enumerate(keys)]
 
 
 def close_answers(tx: Transaction, subject: str, reason: str) -> None:

@@ -22,6 +22,7 @@ class House:
     """One running gateway. ``clock`` gives UTC instants; business dates are those of ``zone`` days, here UTC's.
 
     ``restarting`` are the partners that said, since this process began, that a message which was cut off may go on.
+    ``rechecked_on`` is the day for which all that is held was last queued to be looked at again.
     """
 
     settings: Settings
@@ -31,6 +32,7 @@ class House:
     actor: str = "gateway"
     restarting: set[str] = field(default_factory=set)
     gates: Gates = field(default_factory=Gates)
+    rechecked_on: date | None = None
 
     @property
     def today(self) -> date:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gateway.domain.remittance import Adjustment, ClaimPayment, Remittance
 from gateway.errors import Finding, Position, Severity
+from gateway.flow import touching
 from gateway.flow.cases import CLAIM_PREFIX, State, close_answers, code, subjects_of
 from gateway.flow.clock import close_expectation
 from gateway.flow.house import House, Transaction
@@ -67,6 +68,7 @@ def react(house: House, tx: Transaction, document: Document, place: Position, re
         _charge_again(tx, document, claim, keys[index], remittance)
         _payment(tx, document, stored, remittance, index, claim, table, keys[index])
         _settled_beyond(tx, claim)
+    touching.settled(tx, [each.id for each in known.values()], document.id)
     tx.remittances.set_state(stored, "held" if posting.held else "posted")
     tx.events.add(
         stored,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from gateway.errors import GatewayError
-from gateway.flow import accept, clock, deadlines, delivered, receive, resend, submit
+from gateway.flow import accept, clock, deadlines, delivered, receive, recheck, resend, submit
 from gateway.flow.house import House, Transaction
 from gateway.store import Document, Input, NotInStore
 from gateway.store.replaying import Replaying, compared
@@ -123,6 +123,10 @@ def _resend(again: _Again) -> None:
     resend.put_back(again.tx, again.given.content["subject"], again.given.content["cause"])
 
 
+def _recheck(again: _Again) -> None:
+    recheck.let_go(again.tx, again.given.content["subjects"], again.given.id)
+
+
 _HANDLERS: Mapping[str, Callable[[_Again], None]] = {
     "intake": _document,
     "arrival": _document,
@@ -133,6 +137,7 @@ _HANDLERS: Mapping[str, Callable[[_Again], None]] = {
     "expire": _expire,
     "deadlines": _deadlines,
     "resend": _resend,
+    "recheck": _recheck,
 }
 PASSED: Mapping[str, str] = {
     "answer_overdue": "it asks a person",

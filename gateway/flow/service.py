@@ -6,7 +6,7 @@ from typing import Any
 from twisted.application import service
 from twisted.python.threadpool import ThreadPool
 
-from gateway.flow import traffic
+from gateway.flow import touching, traffic
 from gateway.flow.deliver import Pickup
 from gateway.flow.folder import Folder
 from gateway.flow.house import House
@@ -63,6 +63,9 @@ def _tick(house: House) -> None:
     with house.store.transaction(house.everything()) as tx:
         tx.jobs.enqueue("expire", payload={}, lane="clock", key=f"expire:{house.today}")
         tx.jobs.enqueue("deadlines", payload={}, lane="deadlines", key="deadlines")
+        if house.rechecked_on != house.today:  # At a start, under policies that may be others, and every day.
+            touching.everything(tx, f"day:{house.today}")
+            house.rechecked_on = house.today
         for each in tx.jobs.list(state="parked"):
             fix = "Look into the log of the time, mend the cause, then: gateway jobs --retry JOB"
             tx.tasks.open(f"parked:{each.id}", kind="parked", subject=each.id, reason=each.reason, fix=fix)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from gateway import logs
 from gateway.errors import Finding, GatewayError, Severity
 from gateway.flow import outbox
-from gateway.flow.cases import State, case, hold, move
+from gateway.flow.cases import AUTHORIZATION_PREFIX, State, case, hold, move
 from gateway.flow.house import House
 from gateway.flow.submit_claim import ClaimDesk
 from gateway.flow.submit_request import RequestDesk
@@ -172,7 +172,8 @@ def _write(
         done.append(each.stored.id)
         if each.state is State.HELD:
             hold(tx, each.stored.id, each.findings)
-            wake_claims(tx, each.stored.id, "held")
+            if each.stored.id.startswith(AUTHORIZATION_PREFIX):
+                wake_claims(tx, each.stored.id, "held")
         elif each.state is State.WAITING:
             desk.wait(tx, each.stored, each.plan)
         elif each.state is State.SPLIT:
@@ -206,6 +207,8 @@ def _write(
         tx.identifiers.add(subject, "bht03", each.built.reference, partner=partner.name, document=document)
         desk.write(tx, each.stored, each.plan, document)
         move(tx, subject, State.WRITTEN)
+        for task in tx.tasks.list(subject=subject, kind="held"):  # Of before it waited.
+            tx.tasks.close(task.key, "its cause is gone")
         for kind, severity in (("case.warned", Severity.WARN), ("case.not_evaluated", Severity.NOT_EVALUATED)):
             rules = sorted({one.rule for one in each.findings if one.severity is severity})
             if rules:

@@ -1,5 +1,6 @@
 """What sets waiting records going: a submit job for each cause, and claims whose authorization was decided."""
 
+from gateway.flow import touching
 from gateway.flow.cases import State, move
 from gateway.store import Transaction
 
@@ -16,7 +17,9 @@ def enqueue(tx: Transaction, partner: str, set_type: str, cause: str) -> None:
 
 
 def wake_claims(tx: Transaction, authorization: str, cause: str) -> None:
-    """Claims that waited for this authorization are looked at again; where it was not granted, the checks hold them."""
+    """Claims that waited for this authorization are looked at again; where it was not granted, the checks hold them.
+    What is held of the same patient may be cured by it."""
+    touching.changed(tx, authorization, cause)
     partners = set()
     for claim in tx.claims.list(state=State.WAITING, authorization=authorization):
         move(tx, claim.id, State.ACCEPTED)

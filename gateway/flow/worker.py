@@ -17,7 +17,7 @@ from twisted.python.threadpool import ThreadPool
 
 from gateway import logs
 from gateway.errors import GatewayError, LeaseLost
-from gateway.flow import accept, as2_outgoing, as2_receipt, clock, deadlines, receive, resend, submit, traffic
+from gateway.flow import accept, as2_outgoing, as2_receipt, clock, deadlines, receive, recheck, resend, submit, traffic
 from gateway.flow.house import House
 from gateway.store import ChangedMeanwhile, Job
 from gateway.transport.base import retry_after
@@ -36,6 +36,7 @@ JOBS: Mapping[str, Callable[[House, Job], None]] = {
     "expire": clock.expire,
     "deadlines": deadlines.watch,
     "resend": resend.resend,
+    "recheck": recheck.recheck,
 }
 POLL_WAIT_MAX_S = 300.0
 CROSSED_S = 0.5

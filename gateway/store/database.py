@@ -26,6 +26,7 @@ from gateway.store.deadlines import Deadlines
 from gateway.store.deposits import Deposits
 from gateway.store.documents import Documents
 from gateway.store.events import Events
+from gateway.store.held import Held
 from gateway.store.identifiers import Identifiers
 from gateway.store.inputs import Inputs
 from gateway.store.instructions import Instructions
@@ -83,6 +84,7 @@ class Transaction(Session):
         self.plans_of_care = PlansOfCare(self)
         self.appointments = Appointments(self)
         self.instructions = Instructions(self)
+        self.held = Held(self)
         self.identifiers = Identifiers(self)
         self.events = Events(self)
         self.tasks = Tasks(self)
