@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.installed
 LIBAS2 := tests/peers/libas2
 
-.PHONY: demo test peers interop lint crash soak fuzz clean
+.PHONY: demo test peers interop lint crash histories soak fuzz clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ lint: $(READY)
 # The crash test at full size: 50 kills, 200 authorizations and 200 claims, on SQLite and on PostgreSQL.
 crash: $(READY)
 	$(VENV)/bin/pytest -n 0 -m full tests/test_crash.py
+
+# Random histories of clinics and payers: 100,000 events through the whole gateway and replayed, and 200,000 in the books.
+histories: $(READY)
+	$(VENV)/bin/pytest -m full tests/test_histories.py tests/test_payer_histories.py
 
 # 2,000 AS2 messages and 2,000 SFTP files over cut lines, to a slow partner that loses receipts, with 60 kills in between.
 soak: $(READY)
