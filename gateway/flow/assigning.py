@@ -88,7 +88,7 @@ def _assigned(
         return Assigned(claim=_stamped(claim, named, {}), authorization=named, billing=Billing(authorization=named))
     if named is not None and State(named.state) in UNDECIDED:
         return Assigned(claim=claim, authorization=named, waits_for=named)
-    pools = _pools(house, claim, named, patient)
+    pools = _pools(house, tx, claim, named, patient)
     wanted = {bucket for pool in pools.values() for bucket in pool}
     assigned = Assigned(
         claim=claim,
@@ -157,11 +157,11 @@ def posted(assigned: Assigned) -> tuple[Draw, ...]:
 
 
 def _pools(
-    house: House, claim: Claim, named: StoredAuthorization | None, patient: Patient
+    house: House, tx: Transaction, claim: Claim, named: StoredAuthorization | None, patient: Patient
 ) -> dict[str, frozenset[str]]:
     """The buckets that each line may draw on, by REF*6R. A line that needs no authorization and names none is not
     among them: it draws on nothing."""
-    case = claim_case(house, claim, Billing(authorization=named), patient)
+    case = claim_case(house, tx, claim, Billing(authorization=named), patient)
     names_one = bool(claim.authorization_ref or claim.authorization)
     billable = {each.id for each in patient.authorizations if State(each.state) in BILLABLE}
     family = _family(named, patient) if named else frozenset()

@@ -18,6 +18,7 @@ from gateway.domain.visit import Status
 from gateway.flow.cases import ADJUDICATED, UNDECIDED, State, of_one_patient, one_person
 from gateway.flow.house import House
 from gateway.flow.policies import day_of, policy_of
+from gateway.flow.reference import reference_for
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Bucket
 from gateway.ledger.visiting import UNCOVERED
@@ -91,7 +92,7 @@ class Billing:
     counted: Collection[tuple[str, date, str]] = ()
 
 
-def claim_case(house: House, claim: Claim, billing: Billing, patient: Patient) -> ClaimCase:
+def claim_case(house: House, tx: Transaction, claim: Claim, billing: Billing, patient: Patient) -> ClaimCase:
     """A claim as the checks want it."""
     authorization, own = billing.authorization, {each.id for each in billing.buckets}
     replaced = patient.replaced()
@@ -117,6 +118,11 @@ def claim_case(house: House, claim: Claim, billing: Billing, patient: Patient) -
         coverage=patient.coverage,
         plans=patient.plans or None,
         treated=tuple(_treated(patient)),
+        reference=reference_for(
+            tx,
+            [*(line.procedure for line in claim.lines), *(each.replace(".", "") for each in claim.diagnoses)],
+            {line.served_on for line in claim.lines},
+        ),
     )
 
 
@@ -133,6 +139,11 @@ def request_case(house: House, tx: Transaction, request: AuthorizationRequest, p
         coverage=patient.coverage,
         plans=patient.plans or None,
         treated=tuple(_treated(patient)),
+        reference=reference_for(
+            tx,
+            [*(line.procedure for line in request.lines), *(each.replace(".", "") for each in request.diagnoses)],
+            {day},
+        ),
     )
 
 

@@ -68,7 +68,7 @@ def plan_claim(house: House, tx: Transaction, claim: Claim) -> ClaimPlan:
     if any(each.severity is Severity.BLOCK for each in assigned.findings) and not assigned.billing.buckets:
         checked = Checked(findings=assigned.findings)  # Of a stranger's authorization there is no more to say.
     else:
-        case = claim_case(house, assigned.claim, assigned.billing, patient)
+        case = claim_case(house, tx, assigned.claim, assigned.billing, patient)
         checked = check(case, assigned.findings)
     return ClaimPlan(
         state=State.HELD if checked.blocks else State.WRITTEN,

@@ -16,6 +16,7 @@ from gateway.coding import published
 from gateway.coding.published import Changes, Kept, Published, Row
 from gateway.coding.reference import DiagnosisCode, PairEdit, Reference, UnitLimit
 from gateway.errors import GatewayError
+from gateway.flow import touching
 from gateway.flow.cases import State
 from gateway.flow.house import Transaction
 from gateway.store import StoredRelease, StoredRow
@@ -129,6 +130,7 @@ def take_in(tx: Transaction, release: Release) -> Report:
     tx.inputs.add(kind="command", name="tables_import", holds_on=release.starts_on, content=content)
     detail: dict[str, Any] = {"kind": table.kind, **counts}
     tx.events.add(file, "tables.imported", **detail)
+    touching.everything(tx, file)
     return Report(release=release, changes=changes, touched=report.touched, file=file)
 
 
