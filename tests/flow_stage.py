@@ -103,13 +103,14 @@ def settings_in(
     batch_max: int = 100,
     expectations: str = "",
     policy: str = "",
+    policy_head: str = "",
     partner: str = "",
     acknowledge: str = 'ta1 = "never"',
 ) -> Settings:
     """The shipped organisations, partner and policy, with the partner behind two folders of ``folder``.
 
-    ``expectations``, ``policy`` and ``partner`` are lines that go before those of the shipped files; ``acknowledge``
-    takes the place of theirs.
+    ``expectations``, ``policy_head`` and ``partner`` are lines that go before those of the shipped files; ``policy``
+    and ``acknowledge`` take the place of theirs.
     """
     conf, partners = folder / "conf", folder / "trading_partners"
     for each in (conf, partners / "payers", folder / "inbox", folder / "outbox", folder / "drop"):
@@ -125,7 +126,7 @@ def settings_in(
     written = (partners / "payers" / "simulated.toml").read_text()
     for line in policy.splitlines():
         written = re.sub(rf"(?m)^{line.split('=')[0].strip()} *=.*$", line, written)
-    (partners / "payers" / "simulated.toml").write_text(written)
+    (partners / "payers" / "simulated.toml").write_text(policy_head + written)
     text = (ours / "simulated.toml").read_text()
     head, _, rest = text.partition("[transport]")
     tail = rest[rest.index("[[payers]]") :]

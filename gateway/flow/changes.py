@@ -25,6 +25,7 @@ _WANTED: dict[Kind, State] = {
 }
 _OPEN = (State.PENDED, State.INFO_REQUESTED, State.CLOSED_NO_RESPONSE)
 _REFUSED = (State.NOT_CERTIFIED, State.CLOSED, State.CLOSED_NO_RESPONSE, State.RECONSIDERATION, State.APPEAL)
+_EXTENDABLE = (*IN_FORCE, State.EXHAUSTED, State.EXPIRED)
 _UNSENT = (State.REJECTED, State.CLOSED, State.RETRY, State.UNKNOWN, State.HELD)
 
 
@@ -64,7 +65,7 @@ def requested(tx: Transaction, child: StoredAuthorization, document: str) -> str
     elif kind is Kind.REVISION and state in _OPEN:
         answer_sent(tx, parent.id, document, by=child.id)
     elif wanted is not None and state is not wanted:
-        fits = state in IN_FORCE if wanted is State.EXTENSION_REQUESTED else state in _REFUSED
+        fits = state in _EXTENDABLE if wanted is State.EXTENSION_REQUESTED else state in _REFUSED
         if fits:
             tx.events.add(parent.id, REQUESTED, document=document, by=child.id, kind=str(kind), before=str(state))
             move(tx, parent.id, wanted)

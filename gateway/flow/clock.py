@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from gateway import logs
 from gateway.domain.visit import Status
+from gateway.flow import lifecycle
 from gateway.flow.cases import UNANSWERED, State, case, subjects_of
 from gateway.flow.house import House, Transaction
 from gateway.flow.visits import unsettled_key
@@ -90,6 +91,7 @@ def expire(house: House, job: Job) -> None:
     """Moves what is left of windows that have ended to EXPIRED; late claims for days inside still draw on it."""
     with house.store.transaction(house.everything()) as tx:
         moved = expire_by(tx, house.today)
+        lifecycle.settle(tx, house.today)
         _ask_about_visits(tx, house.today)
         tx.jobs.finish(job)
     if moved:

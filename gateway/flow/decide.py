@@ -12,6 +12,7 @@ from gateway.flow import changes, deadlines, grant, resend
 from gateway.flow.answered import answered, is_older, names_another, note_numbers, reference_of, sound, stamp
 from gateway.flow.cases import BILLABLE, UNANSWERED, State, close_answers
 from gateway.flow.clock import close_expectation
+from gateway.flow.cures import cure
 from gateway.flow.house import House, Transaction
 from gateway.flow.policies import day_of, policy_of
 from gateway.flow.waking import wake_claims
@@ -176,6 +177,8 @@ class _Reaction:
             for task in grant.cancel(tx, self._document, self._stored):
                 self._ask(task)
         changes.decided(tx, self._stored, State(str(state)), number, self._document.id)
+        if granted.grants:
+            cure(tx, grant.home_of(tx, self._stored).id, self._document.id)
         if self._stored.request.kind is not Kind.CANCEL:
             wake_claims(tx, subject, self._document.id)
 

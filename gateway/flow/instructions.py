@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway.domain.authorization import Kind
 from gateway.domain.instruction import Certification, Correction, Instruction, Transfer
 from gateway.errors import Finding
+from gateway.flow import deadlines
 from gateway.flow.cases import BILLABLE, State, changed_by, close_answers, one_person
 from gateway.flow.clock import close_expectation
 from gateway.flow.cures import cure
@@ -323,6 +324,9 @@ def _post(tx: Transaction, told: _Told, subject: str, bucket: Bucket, entries: I
 
 def _followed(tx: Transaction, told: _Told, subject: str) -> Taken:
     """What waited for it goes on: visits that nothing covered, then claims."""
+    deadlines.end(tx, subject, deadlines.KINDS, outcome="entered by a person")
+    for each in tx.tasks.list(subject=subject, kind="information"):
+        tx.tasks.close(each.key, "the decision was entered by a person")
     cure(tx, subject, told.document)
     wake_claims(tx, subject, told.document)
     return Taken(outcome="new", id=told.instruction.id)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.store.records import Added, Records, Statements
-from gateway.store.schema import authorizations
+from gateway.store.schema import authorizations, buckets
 from gateway.store.session import Row, Scoped, Session
 
 
@@ -51,7 +51,37 @@ class StoredAuthorization:
     changed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An authorization by its buckets, memos left out: ``ends_on`` is the last day of all of them, None where one has
+    none; ``limited`` says that each has a finite grant."""
+
+    id: str
+    state: str
+    buckets: tuple[str, ...]
+    ends_on: date | None
+    limited: bool
+
+
 _STATEMENTS = Statements(authorizations)
+_STANDING = Scoped(
+    sa.select(
+        authorizations.c.id,
+        authorizations.c.organisation,
+        authorizations.c.clinic,
+        authorizations.c.state,
+        buckets.c.id.label("bucket"),
+        buckets.c.ends_on,
+        buckets.c.limited,
+    )
+    .join(buckets, buckets.c.authorization == authorizations.c.id)
+    .where(
+        authorizations.c.state.in_(sa.bindparam("wanted", expanding=True)),
+        buckets.c.quantity_source != sa.literal("memo"),
+    )
+    .order_by(authorizations.c.id, buckets.c.id),
+    authorizations,
+)
 _COLUMNS = tuple(name for name in StoredAuthorization.__dataclass_fields__ if name not in ("client_ref", "request"))
 _ALL = sa.select(authorizations).order_by(authorizations.c.created_at, authorizations.c.id)
 _COUNTS = Scoped(sa.select(authorizations.c.state, sa.func.count()).group_by(authorizations.c.state), authorizations)
@@ -141,6 +171,23 @@ class Authorizations(Records[AuthorizationRequest]):
     def of_patient(self, organisation: str, clinic: str, member_id: str) -> list[StoredAuthorization]:
         """What this clinic asked for under this member id, whoever's of the policy it is, the oldest first."""
         return [_stored(*each) for each in self._of_patient(organisation, clinic, member_id)]
+
+    def standing(self, states: Iterable[str]) -> list[Standing]:
+        """Those in these states that have buckets, by id."""
+        found: dict[str, list[Row]] = {}
+        for row in self._session.within(_STANDING, {"wanted": [str(each) for each in states]}):
+            self._session.remember(row.id, row.organisation, row.clinic)
+            found.setdefault(row.id, []).append(row)
+        return [
+            Standing(
+                id=name,
+                state=rows[0].state,
+                buckets=tuple(row.bucket for row in rows),
+                ends_on=None if any(row.ends_on is None for row in rows) else max(row.ends_on for row in rows),
+                limited=all(row.limited for row in rows),
+            )
+            for name, rows in found.items()
+        ]
 
     def counts(self) -> dict[str, int]:
         """How many are in each state."""
