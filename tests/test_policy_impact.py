@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, claim_json, on_sqlite, on_stage
+from flow_stage import Stage, claim_json, on_sqlite, on_stage, request_json
 from hypothesis import given
 from hypothesis import strategies as st
 from policy_samples import CHECKOUT, SAMPLES, Configuration
@@ -107,6 +107,18 @@ def test_an_open_authorization_that_is_counted_otherwise_fares_differently(stage
     assert (found.subject, found.kind, found.differs) == (asked.id, "authorization", True)
     assert found.values == {"unit": ("visit", "unit")}
     assert found.row == "new.toml"
+
+
+@on_sqlite
+def test_a_claim_that_waits_for_its_authorization_is_looked_at_all_the_same(stage: Stage) -> None:
+    stage.submit(request_json())
+    stage.work()
+    stage.submit(claim_json(1))
+    stage.work()
+    waiting = stage.claim(1)
+    assert waiting.state == "waiting"
+    file = changed(stage, ('required_modifiers = ["GP"]', 'required_modifiers = ["GO"]'))
+    assert looked(stage, file)[waiting.id] == ("waiting", "waiting", ["therapy_modifier"], [])
 
 
 @on_sqlite

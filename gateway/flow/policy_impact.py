@@ -11,9 +11,9 @@ from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
 from gateway.errors import Finding
 from gateway.flow.cases import IN_FORCE, UNDECIDED, State
-from gateway.flow.checking import patient_of
+from gateway.flow.checking import claim_case, patient_of
 from gateway.flow.house import House, Transaction
-from gateway.flow.planning import check_record
+from gateway.flow.planning import Checked, check, check_record, plan_claim
 from gateway.flow.policies import day_of, policy_of
 from gateway.rules.policy import Policy
 from gateway.rules.policy_rows import NAMES
@@ -104,7 +104,7 @@ def _compared(
     values = changes(old, new)
     if not values:
         return
-    (before, was), (after, now) = (check_record(each, tx, record) for each in (house, then))
+    (before, was), (after, now) = (_looked(each, tx, record) for each in (house, then))
     known, found = ({_key(each): each for each in checked.findings} for checked in (was, now))
     yield Affected(
         subject=stored.id,
@@ -117,6 +117,17 @@ def _compared(
         values=values,
         row=new.named(*(NAMES.get(name, name) for name in values)),
     )
+
+
+def _looked(house: House, tx: Transaction, record: AuthorizationRequest | Claim) -> tuple[State, Checked]:
+    """What would become of a record. One that waits for its authorization is checked all the same: what is found would
+    hold it once that is decided."""
+    state, checked = check_record(house, tx, record)
+    if state is State.WAITING and isinstance(record, Claim):
+        assigned = plan_claim(house, tx, record).assigned
+        case = claim_case(house, assigned.claim, assigned.billing, patient_of(tx, record))
+        checked = check(case, assigned.findings)
+    return state, checked
 
 
 def changes(old: Policy, new: Policy) -> dict[str, tuple[Any, Any]]:
