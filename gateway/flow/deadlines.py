@@ -12,7 +12,7 @@ from gateway.domain.authorization import AuthorizationRequest, Level
 from gateway.domain.business_days import after, between
 from gateway.flow.cases import State, move
 from gateway.flow.house import House, Transaction
-from gateway.flow.policies import day_of, policy_of
+from gateway.flow.policies import day_of, policy_in
 from gateway.flow.waking import wake_claims
 from gateway.rules.policy import Days, Term
 from gateway.store import Job, StoredAuthorization
@@ -87,9 +87,11 @@ def end(tx: Transaction, subject: str, kinds: Sequence[str], *, outcome: str) ->
             tx.tasks.close(_key(each, percent), f"{outcome}")
 
 
-def term_of(request: AuthorizationRequest, kind: str, house: House) -> tuple[Term | timedelta | None, str]:
+def term_of(
+    house: House, tx: Transaction, request: AuthorizationRequest, kind: str
+) -> tuple[Term | timedelta | None, str]:
     """How long a clock of this kind runs for a request, and the row of the policy that says so; None: not known."""
-    policy = policy_of(house, request, day_of(request, house.today))
+    policy = policy_in(house, tx, request, day_of(request, house.today))
     if kind == "info":
         return policy.info_response, policy.named("info_response")
     if kind == "appeal":
@@ -100,7 +102,7 @@ def term_of(request: AuthorizationRequest, kind: str, house: House) -> tuple[Ter
 
 
 def _start(house: House, tx: Transaction, stored: StoredAuthorization, kind: str, at: datetime) -> None:
-    term, row = term_of(stored.request, kind, house)
+    term, row = term_of(house, tx, stored.request, kind)
     if term is None:
         return
     if isinstance(term, Term):

@@ -14,7 +14,7 @@ from gateway.flow.cases import BILLABLE, UNANSWERED, State, close_answers
 from gateway.flow.clock import close_expectation
 from gateway.flow.cures import cure
 from gateway.flow.house import House, Transaction
-from gateway.flow.policies import day_of, policy_of
+from gateway.flow.policies import day_of, policy_in
 from gateway.flow.waking import wake_claims
 from gateway.ledger.entry import entry_id
 from gateway.ledger.granting import REQUESTED, Granted, decides, grants, refusal
@@ -115,7 +115,7 @@ class _Reaction:
         if above and not decides(self._event):
             self._event = EventDecision(rejections=above)
             return refusal(above)
-        policy = policy_of(self._house, request, day_of(request, self._house.today))
+        policy = policy_in(self._house, self._tx, request, day_of(request, self._house.today))
         granted = grants(
             self._event,
             request,

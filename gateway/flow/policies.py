@@ -9,7 +9,8 @@ from datetime import date
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
 from gateway.domain.coverage import Coverage
-from gateway.flow.house import House
+from gateway.flow.cases import of_one_patient
+from gateway.flow.house import House, Transaction
 from gateway.rules.policy import Policy
 from gateway.rules.policy_rows import resolve
 from gateway.settings import Settings
@@ -46,6 +47,17 @@ def policy_of(
     """The policy for a claim or a request on ``day``: the day of service (the first of a claim's lines, the start of
     a request's window). ``coverage`` is the patient's, for what the record does not say."""
     return policy_for(house.settings, holder(house.settings, record, coverage), day)
+
+
+def policy_in(house: House, tx: Transaction, record: Claim | AuthorizationRequest, day: date) -> Policy:
+    """The same, where the patient's coverage is not at hand: looked up."""
+    return policy_of(house, record, day, coverage_of(tx, record))
+
+
+def coverage_of(tx: Transaction, record: Claim | AuthorizationRequest) -> Coverage | None:
+    """The coverage of a record's patient with its payer that was checked last; None where none was told."""
+    known = tx.coverages.of_patient(record.organisation, record.clinic, record.subscriber.member_id)
+    return next((each for each in known if of_one_patient(each, record)), None)
 
 
 def policy_for(settings: Settings, asked: Holder, day: date) -> Policy:

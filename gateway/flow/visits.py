@@ -14,7 +14,7 @@ from gateway.errors import Finding
 from gateway.flow.booked import claimed
 from gateway.flow.found import authorizations_for
 from gateway.flow.house import House, Transaction
-from gateway.flow.policies import payer_policy, policy_of
+from gateway.flow.policies import payer_policy, policy_in
 from gateway.flow.told import Taken, conflict, refused
 from gateway.ledger import units
 from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, digest
@@ -139,7 +139,7 @@ def _place(
     for each in held:
         touched.setdefault(each.bucket, tx.books.bucket(each.bucket))
     balances = tx.books.balances(touched, lock=True)
-    policy = _policy(house, visit, authorization)
+    policy = _policy(house, tx, visit, authorization)
     want = Wanted(draws=())
     if visit.status in (Status.SCHEDULED, Status.TOOK_PLACE) and (authorization or policy.auth_required is not False):
         counted = _counted(tx, key, known)
@@ -154,9 +154,9 @@ def _place(
     )
 
 
-def _policy(house: House, visit: Visit, authorization: StoredAuthorization | None) -> Policy:
+def _policy(house: House, tx: Transaction, visit: Visit, authorization: StoredAuthorization | None) -> Policy:
     if authorization:
-        return policy_of(house, authorization.request, visit.served_on)
+        return policy_in(house, tx, authorization.request, visit.served_on)
     assert visit.payer is not None, "intake wants it where no authorization is named"
     return payer_policy(house.settings, visit.payer.id, visit.served_on)
 
