@@ -125,7 +125,7 @@ def _looked(house: House, tx: Transaction, record: AuthorizationRequest | Claim)
     state, checked = check_record(house, tx, record)
     if state is State.WAITING and isinstance(record, Claim):
         assigned = plan_claim(house, tx, record).assigned
-        case = claim_case(house, assigned.claim, assigned.billing, patient_of(tx, record))
+        case = claim_case(house, tx, assigned.claim, assigned.billing, patient_of(tx, record))
         checked = check(case, assigned.findings)
     return state, checked
 
