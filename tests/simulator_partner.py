@@ -48,6 +48,7 @@ def request(
     number: int = 1,
     kind: str = "I",
     previous: str = "",
+    reference: str = "",
     delivery: str = "HSD*VS*12",
     lines: Sequence[str] = ("SV1*HC:97110:GP**UN*24", "SV1*HC:97140:GP**UN*12"),
     line_delivery: str = "",
@@ -80,6 +81,7 @@ def request(
         TRN*1*{trace}*9CLINICS01
         UM*HS*{kind}*PT*11:B**E
         {f"REF*BB*{previous}" if previous else ""}
+        {f"REF*NT*{reference}" if reference else ""}
         DTP*AAH*RD8*20260302-20260601
         HI*ABK:M545*ABF:M6281
         {delivery}

@@ -1,6 +1,7 @@
 """A request followed to its end: tried again, answered twice or late, asked about, changed, appealed, used up."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import Clock
 from flow_stage import Stage, claim_json, decision_on, line_json, on_sqlite, on_stage, payment, request_json
+from simulator_partner import Bench
 
 from gateway.domain.authorization import Attachment
 from gateway.domain.decision import Coded, Delivery, Rejection, Review, ServiceDecision, Trace
@@ -426,3 +428,63 @@ def test_what_the_row_of_a_request_says(stage: Stage) -> None:
     decided = stage.request().decided_at
     assert decided is not None
     assert (decided - stage.request().created_at).total_seconds() == 7200
+
+
+# With the simulated payer at the other end.
+
+
+@pytest.fixture
+def payer(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "payer")
+    yield made
+    made.mailroom.close()
+
+
+def _exchange(stage: Stage, payer: Bench) -> None:
+    """What we wrote last goes over, and what comes back is read."""
+    answers = payer.send(stage.written()[-1].decode())
+    stage.arrive(*(text.encode() for text in answers.values()))
+
+
+def _as(scenario: str) -> dict[str, Any]:
+    return {"patient": {**request_json()["patient"], "member_id": f"{scenario}-PAID-0001"}}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind", "first", "then", "units"),
+    [
+        ("INFO", "revision", "info_requested", "certified", {"available": 12}),
+        ("A3", "reconsideration", "not_certified", "certified", {"available": 12}),
+        ("A3", "appeal", "not_certified", "certified", {"available": 12}),
+        ("A3", "urgent_appeal", "not_certified", "certified", {"available": 12}),
+        ("A1", "extension", "certified", "certified", {"available": 12}),
+        ("A1", "renewal", "certified", "superseded", {"available": 12}),
+        ("A1", "revision", "certified", "certified", {"available": 12}),
+        ("A1", "cancel", "certified", "cancelled", {"returned": 12}),
+    ],
+)
+@on_sqlite
+def test_each_change_is_one_that_another_company_understands(
+    stage: Stage, payer: Bench, scenario: str, kind: str, first: str, then: str, units: dict[str, int]
+) -> None:
+    _sent(stage, **_as(scenario))
+    _exchange(stage, payer)
+    assert stage.request().state == first
+    _sent(stage, 2, kind=kind, earlier_ref="ACCT-31337-A1", **_as(scenario))
+    _exchange(stage, payer)
+    assert (stage.request(1).state, stage.units(1)) == (then, units)
+    assert stage.request(2).state == ("cancelled" if kind == "cancel" else "certified")
+    assert stage.tasks("unmatched") == []
+    assert stage.balanced()
+
+
+@on_sqlite
+def test_a_payer_that_was_busy_certifies_the_same_request_later(stage: Stage, payer: Bench) -> None:
+    _sent(stage, **_as("BUSY"))
+    _exchange(stage, payer)
+    assert stage.request().state == "retry"
+    stage.clock.advance(int(resend.RESTS[0].total_seconds()))
+    payer.clock.forward(resend.RESTS[0].total_seconds())
+    stage.work()
+    _exchange(stage, payer)
+    assert (stage.request().state, stage.units(), stage.tasks()) == ("certified", {"available": 12}, [])

@@ -12,7 +12,8 @@ from gateway.simulator.documents import AskedLine, Request, cents, money
 from gateway.simulator.scenarios import Authorization, Scenario
 from gateway.simulator.wire import Segment, at
 
-CHANGES = ("3", "4", "R", "S")  # UM02: cancel, extension, renewal, revision
+CHANGES = ("1", "2", "3", "4", "N", "R", "S")
+"""UM02: appeals (urgent, standard), cancel, extension, reconsideration, renewal, revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Ruling:
     delivery: Segment | None = None
     lines: tuple[LineRuling, ...] = ()
     rejected: tuple[str, str, str] | None = None
+    wanted: tuple[Segment, ...] = ()  # PWK of what is to be sent, and whom to send it to
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,17 @@ class Answer:
     with_999: bool = False
 
 
-def decide(request: Request, scenario: Scenario, company: Company, known: Callable[[str], bool]) -> list[Answer]:
-    """Every answer to a request, in order. ``known`` tells whether a certification of this member is in force."""
+def decide(
+    request: Request, scenario: Scenario, company: Company, known: Callable[[str], bool], *, busy: bool = False
+) -> list[Answer]:
+    """Every answer to a request, in order. ``known`` tells whether a certification of this member is in force, or a
+    reference was given; ``busy`` that nobody can answer at the moment."""
+    if busy:
+        return [Answer(Ruling(_status(request), rejected=("2000A", "42", "P")))]
     if scenario.authorization is Authorization.LOST:
         return []
     ruling = _change(request, company, known) if request.kind in CHANGES else _first(request, scenario, company)
-    if ruling.action == "A4":
+    if ruling.action == "A4" and not ruling.wanted:
         later = replace(_certified(request, company), administrative_reference=ruling.administrative_reference)
         return [Answer(ruling), Answer(later, delay_s=company.pended_s)]
     named = scenario.authorization
@@ -78,6 +85,9 @@ def _first(request: Request, scenario: Scenario, company: Company) -> Ruling:
             return _plain(request, "A3", reason="0F", administrative_reference=reference, message=why)
         case Authorization.PEND:
             return _plain(request, "A4", status="19", reason="0W", administrative_reference=reference)
+        case Authorization.INFO:
+            ruling = _plain(request, "A4", status="19", reason="0U", administrative_reference=reference)
+            return replace(ruling, wanted=_notes(company))
         case Authorization.AAA:
             return Ruling(_status(request), rejected=("2010C", "75", "C"))
         case Authorization.NA:
@@ -90,16 +100,27 @@ def _first(request: Request, scenario: Scenario, company: Company) -> Ruling:
             return _certified(request, company)
 
 
+def _notes(company: Company) -> tuple[Segment, ...]:
+    """Therapy notes, by fax."""
+    return (
+        ("PWK", "PN", "FX"),
+        ("NM1", "L5", "2", company.contact),
+        ("PER", "IC", company.contact, "FX", company.phone),
+    )
+
+
 def _change(request: Request, company: Company, known: Callable[[str], bool]) -> Ruling:
-    """UM02 3, 4, R or S: the certification that REF*BB names is continued, revised or ended."""
-    if not request.previous_number:
+    """UM02 but I: the certification that REF*BB names is continued, revised or ended, or what REF*NT names is decided
+    again; an appeal is won."""
+    named = request.previous_number or request.administrative_reference
+    if not named:
         return Ruling(_status(request), rejected=("2000E", "15", "C"))
-    if not known(request.previous_number):
+    if not known(named):
         return Ruling(_status(request), rejected=("2000E", "AA", "C"))
     if request.kind == "3":
         return _plain(request, "C", number=request.previous_number)
     ruling = _certified(request, company)
-    if request.kind == "S":  # A revision keeps its number.
+    if request.kind == "S" and request.previous_number:  # A revision keeps its number.
         lines = tuple(replace(line, number=request.previous_number if line.number else "") for line in ruling.lines)
         return replace(ruling, number=request.previous_number, lines=lines)
     return ruling

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS taken (file TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS interchanges (sender TEXT, control_number TEXT, PRIMARY KEY (sender, control_number));
 CREATE TABLE IF NOT EXISTS requests (trace TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS certifications (number TEXT PRIMARY KEY, member TEXT NOT NULL, in_force INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS refs (number TEXT PRIMARY KEY, member TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS certifications_by_member ON certifications (member);
 CREATE TABLE IF NOT EXISTS claims (
   number TEXT, frequency TEXT, payer_number TEXT NOT NULL UNIQUE,
@@ -98,6 +99,17 @@ class Memory:
     def is_certified(self, member: str, number: str = "") -> bool:
         """Whether this certification of the member is in force, or any of theirs where none is named."""
         sql = "SELECT 1 FROM certifications WHERE member = ? AND in_force = 1 AND ? IN ('', number)"
+        return self._db.execute(sql, (member, number)).fetchone() is not None
+
+    def refer(self, number: str, member: str) -> None:
+        """A reference was given for a request that is pended or refused (REF*NT)."""
+        self._db.execute("INSERT OR IGNORE INTO refs VALUES (?, ?)", (number, member))
+
+    def is_known(self, member: str, number: str) -> bool:
+        """Whether this is a certification of the member that is in force, or a reference that they were given."""
+        if self.is_certified(member, number):
+            return True
+        sql = "SELECT 1 FROM refs WHERE member = ? AND number = ?"
         return self._db.execute(sql, (member, number)).fetchone() is not None
 
     def add_claim(self, claim: KnownClaim, payer_number: str) -> None:

@@ -159,15 +159,20 @@ class Payer:
     def _review(self, group: Group, asked: Request, work: Work) -> None:
         scenario = scenarios.of(asked.member_id)
         memory = self._memory
-        memory.add_request(asked.trace)
-        known = partial(memory.is_certified, asked.member_id)
-        answers = decisions.decide(asked, scenario, self._company, known)
+        # What could not be looked at was never taken: the same request may come again.
+        busy = scenario.authorization is Authorization.BUSY and memory.next_serial(f"busy:{asked.trace}") == 1
+        if not busy:
+            memory.add_request(asked.trace)
+        known = partial(memory.is_known, asked.member_id)
+        answers = decisions.decide(asked, scenario, self._company, known, busy=busy)
         if not answers:
             memory.note(did="lost", trace=asked.trace)
         for answer in answers:
             ruling = answer.ruling
             if ruling.certified:
                 memory.certify(ruling.number, asked.member_id)
+            if ruling.administrative_reference:
+                memory.refer(ruling.administrative_reference, asked.member_id)
             if ruling.action == "C":
                 memory.cancel(ruling.number)
             did = "pended" if ruling.action == "A4" else "decided"

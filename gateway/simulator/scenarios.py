@@ -17,6 +17,8 @@ class Authorization(StrEnum):
     A3 = "A3"  # not certified
     A6 = "A6"  # modified: about two thirds of what was asked
     PEND = "PEND"  # pended, certified later
+    INFO = "INFO"  # pended until more information comes
+    BUSY = "BUSY"  # the first time nobody can answer; asked again it is certified
     AAA = "AAA"  # the subscriber is not found, correct and send again
     NA = "NA"  # no certification needed
     CT = "CT"  # contact the payer

@@ -15,6 +15,13 @@ def respond(request: Request, ruling: Ruling, company: Company, now: datetime) -
     """The body of the set, from BHT on. Below a level that is rejected nothing follows."""
     loop = ruling.rejected[0] if ruling.rejected else ""
     aaa: list[Segment] = [("AAA", "N", "", *ruling.rejected[1:])] if ruling.rejected else []
+    if loop == "2000A":
+        return [
+            ("BHT", "0007", "11", request.reference, f"{now:%Y%m%d}", f"{now:%H%M}", ruling.status),
+            ("HL", "1", "", "20", "0"),
+            *aaa,
+            request.payer[:10],
+        ]
     to_subscriber = loop == "2010C"
     entity = at(request.requester, 1) if at(request.requester, 1) in ("1P", "FA") else "1P"
     has_dependent = request.dependent is not None and not to_subscriber
@@ -62,9 +69,11 @@ def _event(request: Request, ruling: Ruling, company: Company, now: datetime, aa
     body += [each for each in request.dates if at(each, 1) in ECHOED_DATES]
     body += _window(request, ruling, now)
     body += [each for each in (request.diagnoses, ruling.delivery) if each]
+    body += [each for each in ruling.wanted if each[0] == "PWK"]
     if ruling.message:
         body.append(("MSG", ruling.message))
     body += [each[:10] for each in request.providers if at(each, 1) in PROVIDERS]
+    body += [each for each in ruling.wanted if each[0] != "PWK"]
     return body
 
 
