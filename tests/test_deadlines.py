@@ -8,8 +8,10 @@ import pytest
 from conftest import Clock
 from flow_stage import Stage, on_sqlite, on_stage, request_json
 
+from gateway.cli.informing import informed
 from gateway.domain.business_days import after, between, holidays, is_business_day
 from gateway.domain.decision import Review
+from gateway.errors import GatewayError
 from gateway.flow import deadlines
 from gateway.store import Store
 from gateway.store.deadlines import Deadline
@@ -183,6 +185,18 @@ def test_the_payers_clock_stands_still_while_it_waits_for_information(stage: Sta
     assert clock.due_at == due + timedelta(days=3)
     assert _clocks(stage, subject)["info"].outcome == "pended"
     assert stage.tasks("information") == []
+
+
+def test_what_was_sent_by_fax_is_noted_by_command(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    subject = _sent(stage)
+    with pytest.raises(GatewayError, match="waits for information"):
+        informed(stage.house, "ACCT-31337-A1", "fax", "northside/downtown", as_json=False)
+    stage.arrive(stage.decided(review=Review(code="A4", reasons=("0U",))))
+    assert informed(stage.house, "ACCT-31337-A1", "fax", "northside/downtown", as_json=False) == 0
+    assert (stage.request().state, stage.tasks()) == ("pended", [])
+    assert _clocks(stage, subject)["info"].outcome == "sent"
+    assert subject in capsys.readouterr().out
+    assert stage.balanced()
 
 
 def test_a_request_that_waits_in_vain_is_closed_and_may_still_be_decided(stage: Stage) -> None:

@@ -230,6 +230,21 @@ def authorization_add(
         raise typer.Exit(telling.tell(house, record, as_json=as_json))
 
 
+@authorization_app.command("informed")
+def authorization_informed(
+    of: Annotated[str, typer.Argument(help="Your own number of the pended request.")],
+    channel: Channel,
+    clinic: Clinic = "",
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Note that what the payer asked for was sent beside the 278: it decides again, and its clock runs on."""
+    from gateway.cli.informing import informed
+
+    with _house(config) as house:
+        raise typer.Exit(informed(house, of, channel, clinic, as_json=as_json))
+
+
 @authorization_app.command("correct")
 def authorization_correct(
     ref: Ref,

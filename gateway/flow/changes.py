@@ -83,6 +83,14 @@ def _corrected(tx: Transaction, parent: StoredAuthorization, child: StoredAuthor
     deadlines.end(tx, parent.id, deadlines.KINDS, outcome="corrected")
 
 
+def inform(tx: Transaction, subject: str, channel: str) -> bool:
+    """What the payer asked for went beside the 278; False where the request waits for nothing."""
+    if State(tx.authorizations.get(subject, lock=True).state) not in (State.INFO_REQUESTED, State.CLOSED_NO_RESPONSE):
+        return False
+    answer_sent(tx, subject, "", by=channel)
+    return True
+
+
 def answer_sent(tx: Transaction, subject: str, document: str, *, by: str) -> None:
     """What a pended request was waiting for has gone to the payer: it decides again, and its clock runs on."""
     move(tx, subject, State.PENDED)

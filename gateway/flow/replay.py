@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from gateway.errors import GatewayError
-from gateway.flow import accept, clock, deadlines, delivered, receive, recheck, resend, submit
+from gateway.flow import accept, changes, clock, deadlines, delivered, receive, recheck, resend, submit
 from gateway.flow.house import House, Transaction
 from gateway.store import Document, Input, NotInStore
 from gateway.store.replaying import Replaying, compared
@@ -119,6 +119,10 @@ def _deadlines(again: _Again) -> None:
     deadlines.watched(again.tx)
 
 
+def _informed(again: _Again) -> None:
+    changes.inform(again.tx, again.given.content["subject"], again.given.content["channel"])
+
+
 def _resend(again: _Again) -> None:
     resend.put_back(again.tx, again.given.content["subject"], again.given.content["cause"])
 
@@ -137,6 +141,7 @@ _HANDLERS: Mapping[str, Callable[[_Again], None]] = {
     "expire": _expire,
     "deadlines": _deadlines,
     "resend": _resend,
+    "information_sent": _informed,
     "recheck": _recheck,
 }
 PASSED: Mapping[str, str] = {
