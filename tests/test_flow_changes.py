@@ -323,6 +323,14 @@ def test_what_was_not_certified_is_looked_at_again(stage: Stage, kind: str, um02
     assert stage.request(1).state == ("certified" if won else "not_certified")
     assert stage.units(1) == ({"available": 12} if won else {})
     assert stage.units(2) == {}
+    names: list[dict[str, Any]] = [{"authorization_ref": f"ACCT-31337-A{each}"} for each in (2, 1)]
+    names.append({"authorization": "CERT0001", "authorization_ref": None})
+    for number, named in enumerate(names, 3):
+        stage.submit(claim_json(number, lines=[line_json("97110", "50.00", 1, f"2026-03-0{number - 2}")], **named))
+        stage.clock.advance(24 * 3600)
+        stage.work("submit")
+        assert stage.claim(number).state == ("written" if won else "held")
+    assert stage.units(1) == ({"available": 9, "committed": 3} if won else {})
     assert stage.balanced()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from gateway.domain.authorization import Kind
+from gateway.domain.authorization import RESTATING, Kind
 from gateway.domain.claim import Claim, Frequency, ServiceLine
 from gateway.errors import Finding
 from gateway.flow.booked import booked, seen_by
@@ -108,7 +108,7 @@ def controlling(tx: Transaction, claim: Claim) -> StoredAuthorization | None:
     """The authorization that a claim names, by the clinic's own number of it or by the payer's; else None."""
     if claim.authorization_ref:
         named = tx.authorizations.by_client_ref(claim.organisation, claim.clinic, claim.authorization_ref)
-        if named is None or named.request.kind is not Kind.REVISION or State(named.state) in UNDECIDED:
+        if named is None or named.request.kind not in RESTATING or State(named.state) in UNDECIDED:
             return named
         # What a revision certifies is booked under the authorization that it revises.
         return next(iter(changed_by(tx, named.request)), named)

@@ -125,6 +125,7 @@ def decided(tx: Transaction, child: StoredAuthorization, state: State, number: s
 def _take(tx: Transaction, parent: StoredAuthorization, state: State, number: str) -> None:
     """The parent stands as the change was decided."""
     ended = state not in (State.PENDED, State.INFO_REQUESTED)
+    tx.identifiers.add(parent.id, "hcr02", number, partner=parent.partner)
     tx.authorizations.update(
         parent.id,
         state=state,

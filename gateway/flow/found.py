@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from gateway.domain.authorization import AuthorizationRequest, Kind
+from gateway.domain.authorization import RESTATING, AuthorizationRequest
 from gateway.domain.visit import Visit
-from gateway.flow.cases import BILLABLE, UNDECIDED, State, changed_by, one_person
+from gateway.flow.cases import BILLABLE, CERTIFYING, UNDECIDED, State, changed_by, one_person
 from gateway.flow.house import Transaction
 from gateway.store import StoredAuthorization
 
@@ -22,7 +22,7 @@ def authorizations_for(tx: Transaction, visit: Visit) -> list[StoredAuthorizatio
         assert visit.subscriber is not None, "a visit is somebody's"
         owner = (visit.organisation, visit.clinic, visit.subscriber.member_id)
         found = [each for each in tx.authorizations.of_patient(*owner) if State(each.state) in BILLABLE]
-        found = [each for each in found if each.request.kind in (Kind.INITIAL, Kind.EXTENSION)]
+        found = [each for each in found if each.request.kind in CERTIFYING]
     own = [each for each in found if (each.organisation, each.clinic) == (visit.organisation, visit.clinic)]
     own = [each for each in own if _same_patient(each.request, visit)]
     return sorted(own, key=lambda each: (State(each.state) not in BILLABLE, _end(each), each.created_at, each.id))
@@ -30,7 +30,7 @@ def authorizations_for(tx: Transaction, visit: Visit) -> list[StoredAuthorizatio
 
 def _booked_under(tx: Transaction, named: StoredAuthorization) -> StoredAuthorization:
     """What a revision certifies is booked under the authorization that it revises."""
-    if named.request.kind is not Kind.REVISION or State(named.state) in UNDECIDED:
+    if named.request.kind not in RESTATING or State(named.state) in UNDECIDED:
         return named
     return next(iter(changed_by(tx, named.request)), named)
 

@@ -6,11 +6,11 @@ Each is taken with its evidence, which stays sealed; an entry names the channel 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.domain.authorization import Kind
+from gateway.domain.authorization import RESTATING
 from gateway.domain.instruction import Certification, Correction, Instruction, Transfer
 from gateway.errors import Finding
 from gateway.flow import deadlines
-from gateway.flow.cases import BILLABLE, State, changed_by, close_answers, one_person
+from gateway.flow.cases import BILLABLE, CERTIFYING, State, changed_by, close_answers, one_person
 from gateway.flow.clock import close_expectation
 from gateway.flow.cures import cure
 from gateway.flow.house import House, Transaction
@@ -67,12 +67,12 @@ def _about(tx: Transaction, client_ref: str, instruction: Instruction) -> Stored
     owner = (instruction.organisation, instruction.clinic)
     if client_ref:
         named = tx.authorizations.by_client_ref(*owner, client_ref)
-        if named is None or named.request.kind is not Kind.REVISION:
+        if named is None or named.request.kind not in RESTATING:
             return named
         return next(iter(changed_by(tx, named.request)), named)  # What it certifies is booked there.
     found = [tx.authorizations.get(each) for each in tx.identifiers.find("hcr02", instruction.authorization)]
     own = [each for each in found if (each.organisation, each.clinic) == owner]
-    own = [each for each in own if each.request.kind in (Kind.INITIAL, Kind.EXTENSION)]
+    own = [each for each in own if each.request.kind in CERTIFYING]
     return own[0] if len(own) == 1 else None
 
 
