@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import Stage, on_sqlite, on_stage, request_json
+from flow_stage import PATIENT, Stage, on_sqlite, on_stage, request_json
+from test_flow_visits import visit_json
 
 from gateway.cli.informing import informed
 from gateway.domain.business_days import after, between, holidays, is_business_day
@@ -18,6 +19,7 @@ from gateway.store.deadlines import Deadline
 
 DAY_S = 24 * 3600
 TERMS = 'sla_standard = "7 calendar days"\nsla_expedited_hours = 72\n'
+RETRO = 'retro_days = "10 business days"\n'
 INFO = 'info_response = "15 business days"\nappeal = "60 calendar days"\n'
 
 
@@ -110,7 +112,7 @@ def test_a_clock_that_runs_again_has_the_time_that_it_had(counted: str, due: str
 
 @pytest.fixture
 def stage(store: Store, clock: Clock, tmp_path: Path) -> Stage:
-    return on_stage(store, clock, tmp_path, policy_head=TERMS + INFO)
+    return on_stage(store, clock, tmp_path, policy_head=TERMS + INFO + RETRO)
 
 
 def _sent(stage: Stage, **changed: Any) -> str:
@@ -220,6 +222,26 @@ def test_the_time_for_an_appeal_closes_what_nobody_appealed(stage: Stage) -> Non
     assert _clocks(stage, subject)["appeal"].outcome == ""
     _watch(stage, 61)
     assert (stage.request().state, _clocks(stage, subject)["appeal"].outcome) == ("closed", "over")
+
+
+def test_a_visit_without_authorization_has_its_time_for_a_retro_request(stage: Stage) -> None:
+    """2.1: a payer takes a request so many days back; the clock runs from the day of the visit until it is covered."""
+    owner: dict[str, Any] = {"authorization_ref": None, "payer": "SIM01", "patient": PATIENT}
+    stage.submit(visit_json(status="took_place", override="in pain", **owner))
+    with stage.reading() as tx:
+        seen = tx.appointments.by_client_ref("northside", "downtown", visit_json()["client_ref"])
+    assert seen is not None
+    clock = _clocks(stage, seen.id)["retro"]
+    assert (clock.due_at, clock.counted) == (_at("2026-03-16T00:00"), "business")
+    _watch(stage, 15)
+    assert [(each.kind, each.subject) for each in stage.tasks("deadline")] == [("deadline", seen.id)]
+    stage.submit(request_json())
+    stage.work()
+    stage.arrive(stage.decided(review=Review(code="A1", number="CERT0001")))
+    assert _clocks(stage, seen.id)["retro"].outcome == "covered"
+    assert stage.tasks("deadline") == []
+    assert stage.units() == {"available": 11, "rendered": 1}
+    assert stage.balanced()
 
 
 @on_sqlite

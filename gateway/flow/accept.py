@@ -216,6 +216,9 @@ def _conflict(record: intake.Record, each: intake.Accepted, shown: Mapping[str, 
     before, now = intake.shown(record), intake.shown(each.record)
     if "authorization" not in now and before.get("authorization_ref"):
         before.pop("authorization", None)  # We stamped it; the clinic never wrote it.
+    for key in ("previous_number", "administrative_reference"):
+        if key not in now and before.get("earlier_ref"):
+            before.pop(key, None)  # Those of the request that it changes, filled in when it went out.
     differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     return {
         **shown,

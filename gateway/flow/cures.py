@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from gateway.domain.visit import Status
+from gateway.flow import deadlines
 from gateway.flow.cases import BILLABLE, State, one_person
 from gateway.flow.house import Transaction
 from gateway.ledger import units
@@ -93,5 +94,6 @@ def _covered(tx: Transaction, stored: StoredAuthorization, visit: StoredVisit, d
             )
         )
     tx.appointments.update(visit.id, authorization=stored.id, visit_key=key, held=held)
+    deadlines.end(tx, visit.id, (deadlines.RETRO,), outcome="covered")
     tx.events.add(visit.id, "visit.covered", document=document, authorization=stored.id)
     return True

@@ -5,7 +5,7 @@ the whole of a term are told, each by an event, and the last two by a task.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from gateway import logs
 from gateway.domain.authorization import AuthorizationRequest, Level
@@ -14,12 +14,13 @@ from gateway.flow.cases import State, move
 from gateway.flow.house import House, Transaction
 from gateway.flow.policies import day_of, policy_in
 from gateway.flow.waking import wake_claims
-from gateway.rules.policy import Days, Term
+from gateway.rules.policy import Days, Policy, Term
 from gateway.store import Job, StoredAuthorization
 from gateway.store.deadlines import Deadline
 
 log = logs.get()
 KINDS = ("payer", "own", "info", "appeal")
+RETRO = "retro"
 ALERTS = (50, 80, 100)
 HOURS = "hours"
 _URGENT = (Level.URGENT, Level.EMERGENCY)
@@ -28,6 +29,10 @@ _SAYS: Mapping[str, tuple[str, str]] = {
     "own": ("the time from the clinic's request to a decision", "See what holds the request up, here or at the payer"),
     "info": ("the time to send what the payer asks for", "Send it before the payer closes the request"),
     "appeal": ("the time for an appeal", "Ask for reconsideration, appeal, or let it be"),
+    RETRO: (
+        "the time to ask for this visit's authorization afterwards",
+        "Ask for it with a delay_reason",
+    ),
 }
 
 
@@ -57,6 +62,13 @@ def start_appeal(house: House, tx: Transaction, subject: str) -> None:
     """Nothing was certified: the time for an appeal runs from the answer."""
     if not _open(tx, subject, ("appeal",)):
         _start(house, tx, tx.authorizations.get(subject), "appeal", tx.now)
+
+
+def retro(tx: Transaction, visit: str, served_on: date, policy: Policy) -> None:
+    """A visit took place without authorization: the payer takes a request for it so long after its day."""
+    if policy.retro_days is not None and not _open(tx, visit, (RETRO,)):
+        at = datetime.combine(served_on, time(), UTC)
+        _run(tx, visit, RETRO, at, policy.retro_days, policy.named("retro_days"))
 
 
 def resume(tx: Transaction, subject: str) -> None:
@@ -103,18 +115,21 @@ def term_of(
 
 def _start(house: House, tx: Transaction, stored: StoredAuthorization, kind: str, at: datetime) -> None:
     term, row = term_of(house, tx, stored.request, kind)
-    if term is None:
-        return
+    if term is not None:
+        _run(tx, stored.id, kind, at, term, row)
+
+
+def _run(tx: Transaction, subject: str, kind: str, at: datetime, term: Term | timedelta, row: str) -> None:
     if isinstance(term, Term):
         counted = str(term.counted)
         due_at = after(at, term.days, business=term.counted is Days.BUSINESS)
     else:
         counted, due_at = HOURS, at + term
     if due_at is None:
-        tx.events.add(stored.id, "deadline.not_evaluated", kind=kind, needs="holidays of later years")
+        tx.events.add(subject, "deadline.not_evaluated", kind=kind, needs="holidays of later years")
         return
-    added = tx.deadlines.add(stored.id, kind, started_at=at, due_at=due_at, policy=row, counted=counted)
-    tx.events.add(stored.id, "deadline.started", deadline=added, kind=kind, due_at=due_at.isoformat(), counted=counted)
+    added = tx.deadlines.add(subject, kind, started_at=at, due_at=due_at, policy=row, counted=counted)
+    tx.events.add(subject, "deadline.started", deadline=added, kind=kind, due_at=due_at.isoformat(), counted=counted)
 
 
 def _open(tx: Transaction, subject: str, kinds: Sequence[str]) -> list[Deadline]:
@@ -166,6 +181,8 @@ def _tell(tx: Transaction, deadline: Deadline, percent: int) -> None:
 def _over(tx: Transaction, deadline: Deadline) -> None:
     """What the end of a term brings about by itself (domain facts, 6.4): a request for which the payer waited in vain
     is closed, and one that nobody appealed. The payer may still decide; the clocks of a decision run until it comes."""
+    if deadline.kind not in ("info", "appeal"):
+        return
     stored = tx.authorizations.get(deadline.subject, lock=True)
     state = State(stored.state)
     if deadline.kind == "info" and state is State.INFO_REQUESTED:
@@ -175,5 +192,4 @@ def _over(tx: Transaction, deadline: Deadline) -> None:
     elif deadline.kind == "appeal" and state is State.NOT_CERTIFIED:
         move(tx, stored.id, State.CLOSED, reason="the time for an appeal is over")
         tx.events.add(stored.id, "request.closed", why="no appeal")
-    if deadline.kind in ("info", "appeal"):
-        tx.deadlines.end(deadline.id, "over")
+    tx.deadlines.end(deadline.id, "over")

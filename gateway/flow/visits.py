@@ -11,6 +11,7 @@ from gateway.domain.authorization import Unit
 from gateway.domain.plain import to_plain
 from gateway.domain.visit import Status, Visit
 from gateway.errors import Finding
+from gateway.flow import deadlines
 from gateway.flow.booked import claimed
 from gateway.flow.found import authorizations_for
 from gateway.flow.house import House, Transaction
@@ -70,7 +71,12 @@ def take(house: House, tx: Transaction, visit: Visit, *, digest: str, document: 
     if objection:
         return refused(*objection)
     step = _step(tx, visit, known, place, document)
-    return _keep(tx, visit, known, place, step, digest, document)
+    taken = _keep(tx, visit, known, place, step, digest, document)
+    if any(each.account is Account.UNCOVERED and each.quantity for each in step.held):
+        deadlines.retro(tx, visit.id, visit.served_on, _policy(house, tx, visit, place.authorization))
+    else:
+        deadlines.end(tx, visit.id, (deadlines.RETRO,), outcome=str(visit.status))
+    return taken
 
 
 _UNKNOWN = Finding(

@@ -1,4 +1,4 @@
-"""The clocks that run for an authorization: since when, until when, how long they stood still, and what was told of it.
+"""The clocks of authorizations and visits: since when, until when, how long they stood still, what was told of them.
 
 A subject has one open clock of a kind at most. Holds no rule about how long any of them is.
 """
@@ -66,7 +66,7 @@ class Deadlines:
         """Start a clock; its id."""
         session = self._session
         organisation, clinic = session.owner_of(subject)
-        added = session.new_id("de")
+        added = session.new_id("dl")
         values = {
             "id": added,
             "organisation": organisation,
