@@ -8,14 +8,15 @@ from ledger_samples import DAY, PAYER, START, SUBSCRIBER, asked, bucket, claim, 
 
 from gateway import rules
 from gateway.coding.reference import DiagnosisCode, PairEdit, Reference, UnitLimit
-from gateway.domain.authorization import AuthorizationRequest
+from gateway.domain.authorization import Attachment, AuthorizationRequest
 from gateway.domain.claim import Claim, Performed, Performer
-from gateway.domain.coverage import Coverage
-from gateway.domain.parties import Provider
+from gateway.domain.coverage import Coverage, VisitLimit
+from gateway.domain.parties import EventProvider, Provider, Role, Sex
+from gateway.domain.plan_of_care import PlanOfCare
 from gateway.errors import Severity
 from gateway.ledger.entry import Bucket
 from gateway.rules.case import Case, ClaimCase, RequestCase, Treated
-from gateway.rules.policy import Policy, UnitRule
+from gateway.rules.policy import Days, Policy, Term, UnitRule
 
 BLOCK, WARN, UNKNOWN = Severity.BLOCK, Severity.WARN, Severity.NOT_EVALUATED
 Found = list[tuple[str, Severity]]
@@ -33,7 +34,21 @@ COVERAGE = Coverage(
     starts_on=date(2026, 1, 1),
     checked_on=DAY,
     therapy_used=(("PT+SLP", 100_00), ("OT", 0)),
+    visit_limit=VisitLimit(amount=30, used=2),
 )
+PLAN = PlanOfCare(
+    id="pc_1",
+    organisation="or_1",
+    clinic="cl_1",
+    client_ref="ref",
+    payer=PAYER,
+    subscriber=SUBSCRIBER,
+    discipline="GP",
+    starts_on=START,
+    signed_on=START,
+    documents=("order",),
+)
+PHYSICIAN = Provider(name="Quillon", npi="1000000012")
 KNOWN = Policy(
     auth_required=True,
     required_modifiers=("GP",),
@@ -46,6 +61,18 @@ KNOWN = Policy(
     threshold=True,
     ncci=True,
     mue=True,
+    plan_of_care=True,
+    certification_days=90,
+    progress_every=10,
+    referral_required=False,
+    required_docs=("order",),
+    filing_limit=Term(days=90),
+    hold_days_after_approval=0,
+    retro_days=Term(days=10, counted=Days.BUSINESS),
+    submit_deadline=Term(days=10, counted=Days.BUSINESS),
+    extension_allowed=True,
+    extension_lead=Term(days=7),
+    episode_gap_days=60,
     row="payers/sample.toml 2026-01-01",
 )
 REFERENCE = Reference(
@@ -87,11 +114,14 @@ def good(billed: Claim | None = None, *, policy: dict[str, Any] | None = None, *
         "history": (),
         "others": (),
         "payer_numbers": ("F1",),
+        "plans": (PLAN,),
         "reference": REFERENCE,
     }
     rules_of_it = replace(KNOWN, **(policy or {}))
     return ClaimCase(
-        claim=billed or claim(line(minutes=worked(30)), **NUMBERED), policy=rules_of_it, **{**values, **changes}
+        claim=billed or claim(line(minutes=worked(30)), referring=PHYSICIAN, **NUMBERED),
+        policy=rules_of_it,
+        **{**values, **changes},
     )
 
 
@@ -101,7 +131,10 @@ def wanted(**changes: Any) -> AuthorizationRequest:
     values: dict[str, Any] = {
         "diagnoses": ("M545",),
         "quantity": visits(12),
+        "subscriber": replace(SUBSCRIBER, person=replace(SUBSCRIBER.person, sex=Sex.FEMALE)),
         "requester": Provider(name="Clinic", npi="1234567893", organisation=True),
+        "providers": (EventProvider(role=Role.ORDERING, provider=PHYSICIAN),),
+        "attachments": (Attachment(report_type="OZ", transmission="FX", description="Order"),),
     }
     return request(*lines, **{**values, **changes})
 
@@ -113,7 +146,8 @@ def asking(
     values: dict[str, Any] = {
         "date": START - timedelta(days=3),
         "coverage": replace(COVERAGE, checked_on=START - timedelta(days=3)),
-        "treated": (),
+        "treated": (Treated(served_on=START - timedelta(days=5), discipline="GP", evaluation=True),),
+        "plans": (PLAN,),
         "history": (),
         "reference": REFERENCE,
     }

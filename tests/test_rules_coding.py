@@ -5,11 +5,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from ledger_samples import DAY, SUBSCRIBER, bucket, claim, line
+from ledger_samples import DAY, bucket, claim, line
 from rules_samples import (
     BLOCK,
     COVERAGE,
     NUMBERED,
+    PLAN,
     REFERENCE,
     SOME_DAY,
     UNKNOWN,
@@ -23,7 +24,6 @@ from rules_samples import (
 from gateway import rules
 from gateway.coding.reference import PairEdit, UnitLimit
 from gateway.domain.claim import Claim, Frequency, ServiceLine
-from gateway.domain.plan_of_care import PlanOfCare
 from gateway.errors import Severity
 from gateway.rules.policy import UnitRule
 
@@ -300,33 +300,23 @@ def test_a_pair_over_two_claims_of_one_day() -> None:
 
 # 26: notices.
 
-PLAN = PlanOfCare(
-    id="pc_1",
-    organisation="or_1",
-    clinic="cl_1",
-    client_ref="ref",
-    payer=COVERAGE.payer,
-    subscriber=SUBSCRIBER,
-    discipline="GP",
-    starts_on=DAY,
-    documents=("signed ABN",),
-)
+ON_FILE = replace(PLAN, documents=("signed ABN",))
 
 
 @pytest.mark.parametrize(
     ("modifiers", "plans", "expected"),
     [
-        (("GA",), (PLAN,), []),
+        (("GA",), (ON_FILE,), []),
         (("GA",), (), [WARN]),
         (("GA",), None, [UNKNOWN]),
-        (("GX", "GY"), (PLAN,), []),
+        (("GX", "GY"), (ON_FILE,), []),
         (("GX",), (), [WARN]),
         (("GZ",), (), []),
-        (("GZ",), (PLAN,), [WARN]),
+        (("GZ",), (ON_FILE,), [WARN]),
         (("GY",), None, []),
-        (("GA", "GZ"), (PLAN,), [WARN, WARN]),  # They contradict each other, and GZ the notice.
+        (("GA", "GZ"), (ON_FILE,), [WARN, WARN]),  # They contradict each other, and GZ the notice.
         (("GY", "GZ"), (), [WARN]),
-        (("KX", "GA"), (PLAN,), []),  # Said by threshold_modifier.
+        (("KX", "GA"), (ON_FILE,), []),  # Said by threshold_modifier.
         ((), None, []),
     ],
 )

@@ -209,6 +209,11 @@ def within(bucket: Certification, day: Day) -> bool:
     return (bucket.starts_on or day) <= day <= (bucket.ends_on or day)
 
 
+def paper(name: str) -> str:
+    """A paper's name as two of them are compared: without case, hyphens and underscores."""
+    return " ".join(name.replace("-", " ").replace("_", " ").casefold().split())
+
+
 def discipline(line: ServiceLine) -> str:
     """GP, GO or GN; "" where the line has none."""
     return next((each for each in line.modifiers if each in DISCIPLINES), "")

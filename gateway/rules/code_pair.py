@@ -1,7 +1,9 @@
 """No two services of a day that CMS's NCCI table holds apart, unless a modifier says truly that they were distinct."""
 
 from collections.abc import Iterator
+from datetime import date
 
+from gateway.coding.codes import procedure
 from gateway.coding.modifiers import DISTINCT, conflicts
 from gateway.coding.pairs import Billed, Clash, clashes
 from gateway.domain.claim import ServiceLine
@@ -32,11 +34,29 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
         evidence = ("$.lines", "tables.ncci")
         yield case.not_evaluated(RULE, missing, where="$.lines", fix=fix, evidence=evidence, because=BECAUSE)
         return
+    yield from _outside(case)
     lines = [_billed(where, line) for where, line in case.lines()]
     before = [_billed(EARLIER, line) for line in earlier_lines(case)]
     for clash in clashes([*lines, *before], edits):
         if {clash.column_one.place, clash.column_two.place} != {EARLIER}:
             yield _told(case, clash)
+
+
+def _outside(case: ClaimCase) -> Iterator[Finding]:
+    """A table of therapy's pairs alone knows nothing of another code beside one of them."""
+    days: dict[date, set[str]] = {}
+    for line in (*case.claim.lines, *earlier_lines(case)):
+        days.setdefault(line.served_on, set()).add(line.procedure)
+    for where, line in case.lines() if case.reference.therapy_only else ():
+        if procedure(line.procedure) is None and len(days[line.served_on]) > 1:
+            yield case.not_evaluated(
+                RULE,
+                f"{line.procedure} is none of therapy's codes, and the table has the pairs of those only",
+                where=f"{where}.procedure",
+                fix="Import the whole table: gateway tables import ncci FILE --whole",
+                evidence=(f"{where}.procedure", "tables.ncci"),
+                because=BECAUSE,
+            )
 
 
 def _billed(place: str, line: ServiceLine) -> Billed:
