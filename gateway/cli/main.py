@@ -60,6 +60,7 @@ StartsOn = Annotated[
     Optional[datetime],  # noqa: UP045
     typer.Option("--starts-on", formats=["%Y-%m-%d"], help="From which day it holds; else as its name says."),
 ]
+Day = Annotated[Optional[datetime], typer.Option(formats=["%Y-%m-%d"], help="A day, included.")]  # noqa: UP045
 Whole = Annotated[bool, typer.Option("--all", help="Keep NCCI pairs with codes that are not therapy's, too.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="The latest so many.")]
 Config = Annotated[
@@ -310,6 +311,37 @@ def trace(
         if evidence:
             raise typer.Exit(write_evidence(house, id, to, as_json=as_json))
         raise typer.Exit(show_trace(house, id, as_json=as_json))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Which report; without a name they are listed.")] = "",
+    form: Annotated[str, typer.Option("--format", help="table, csv, json, or columns for a Parquet writer.")] = "table",
+    row: Annotated[str, typer.Option(help="Show the entries behind this row instead, by its first column.")] = "",
+    payer: Annotated[str, typer.Option(help="Of this payer alone.")] = "",
+    organisation: Annotated[str, typer.Option(help="Of this organisation alone.")] = "",
+    clinic: Annotated[str, typer.Option(help="Of this clinic of the organisation alone.")] = "",
+    since: Day = None,
+    until: Day = None,
+    days: Annotated[int, typer.Option(min=0, help="expiring: ends within so many days.")] = 14,
+    visits: Annotated[int, typer.Option(min=0, help="low: at most so many visits left.")] = 2,
+    units: Annotated[int, typer.Option(min=0, help="low: fewer than so many units left.")] = 10,
+    config: Config = None,
+) -> None:
+    """Show a report: what is left, expires, pends, was denied, waits for a person ...; --row follows a number."""
+    from gateway.cli.reporting import show_report
+
+    asked = {
+        "payer": payer,
+        "since": since.date() if since else None,
+        "until": until.date() if until else None,
+        "days": days,
+        "visits": visits,
+        "units": units,
+    }
+    with _house(config) as house:
+        owner = (organisation, clinic)
+        raise typer.Exit(show_report(house, name, form=form, row=row, owner=owner, **asked))
 
 
 @app.command()

@@ -26,6 +26,7 @@ from gateway.store.deadlines import Deadlines
 from gateway.store.deposits import Deposits
 from gateway.store.documents import Documents
 from gateway.store.events import Events
+from gateway.store.figures import Figures
 from gateway.store.held import Held
 from gateway.store.identifiers import Identifiers
 from gateway.store.inputs import Inputs
@@ -87,6 +88,7 @@ class Transaction(Session):
         self.held = Held(self)
         self.identifiers = Identifiers(self)
         self.events = Events(self)
+        self.figures = Figures(self)
         self.tasks = Tasks(self)
         self.books = Books(self)
         self.remittances = Remittances(self)
