@@ -13,7 +13,8 @@ from gateway.flow.house import House
 from gateway.flow.worker import Poller, Worker
 from gateway.settings import As2Transport
 
-CLOCK_EVERY_S = 900.0
+CLOCK_EVERY_S = 3600.0
+DEADLINES_EVERY_S = 900.0
 
 
 class Gateway(service.MultiService):
@@ -25,7 +26,7 @@ class Gateway(service.MultiService):
         settings = house.settings
         enabled = [each for each in settings.partners.values() if each.enabled]
         partners = [each for each in enabled if not isinstance(each.transport, As2Transport)]  # It has no folder.
-        self._pool = pool = ThreadPool(1, 2 * settings.work.threads + len(partners) + 2, name="gateway")
+        self._pool = pool = ThreadPool(1, 2 * settings.work.threads + len(partners) + 3, name="gateway")
         self._pickups = [Pickup(house, each) for each in partners]
         for number in range(settings.work.threads):
             Worker(house, pool, reactor, name=f"worker-{number}").setServiceParent(self)
@@ -39,6 +40,7 @@ class Gateway(service.MultiService):
             every_s = settings.intake.every_s
             Poller("intake", Folder(house).look, every_s, house, pool, reactor).setServiceParent(self)
         Poller("clock", lambda: _tick(house), CLOCK_EVERY_S, house, pool, reactor).setServiceParent(self)
+        Poller("deadlines", lambda: _watch(house), DEADLINES_EVERY_S, house, pool, reactor).setServiceParent(self)
 
     def startService(self) -> None:
         self._pool.start()
@@ -55,6 +57,12 @@ class Gateway(service.MultiService):
         return result
 
 
+def _watch(house: House) -> None:
+    """Queues a look at the clocks of authorizations, unless one is queued already."""
+    with house.store.transaction(house.everything()) as tx:
+        tx.jobs.enqueue("deadlines", payload={}, lane="deadlines", key="deadlines")
+
+
 def _tick(house: House) -> None:
     """Queues the end of what has ended, unless it is queued already, and tells of jobs that were parked unseen.
 
@@ -62,7 +70,6 @@ def _tick(house: House) -> None:
     """
     with house.store.transaction(house.everything()) as tx:
         tx.jobs.enqueue("expire", payload={}, lane="clock", key=f"expire:{house.today}")
-        tx.jobs.enqueue("deadlines", payload={}, lane="deadlines", key="deadlines")
         if house.rechecked_on != house.today:  # At a start, under policies that may be others, and every day.
             touching.everything(tx, f"day:{house.today}")
             house.rechecked_on = house.today
