@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import Clock
 from flow_stage import SECRETS, TODAY, Stage, claim_json, on_sqlite, on_stage, payment, request_json
+from test_flow_instructions import correction
 from test_store_payments import denied as refused
 from test_store_payments import paid
 
@@ -146,6 +147,50 @@ def test_open_tasks_are_counted_with_their_age(stage: Stage) -> None:
     assert (row["organisation"], row["clinic"], row["open"], row["oldest_days"]) == ("northside", "downtown", 2, 3)
     done = {(each["kind"], each["name"]): each["done"] for each in asked(stage, "worked")}
     assert done[("document", "intake")] == 1
+
+
+def test_what_was_asked_and_granted_stand_side_by_side(stage: Stage) -> None:
+    stage.certified()
+    (row,) = asked(stage, "requested")
+    assert (row["requested"], row["granted"], row["unit"]) == (12, 12, "visit")
+    (rate,) = asked(stage, "approval")
+    assert (rate["decided"], rate["approved"], rate["first_pass"], rate["overturned"]) == (1, 1, 1, 0)
+    stage.submit(request_json(2))
+    stage.work()
+    stage.arrive(stage.decided(2, review=decision.Review(code="A3")))
+    (rate,) = asked(stage, "approval")
+    assert (rate["decided"], rate["approved"], rate["rate"]) == (2, 1, 50.0)
+
+
+def test_what_waits_for_the_payer_is_told_with_its_age(stage: Stage) -> None:
+    stage.submit(request_json())
+    stage.work()
+    stage.arrive(stage.decided(1, review=decision.Review(code="A4")))
+    stage.clock.now = stage.clock.now + timedelta(days=5)
+    (row,) = asked(stage, "pended")
+    assert (row["row"], row["state"], row["age_days"]) == (stage.request().id, "pended", 5)
+
+
+def test_what_no_authorization_covers_is_told_with_its_day(stage: Stage) -> None:
+    stage.certified(visits=1)
+    stage.submit(visit_json(1), visit_json(2, served_on="2026-03-01", override="the plan of care"))
+    (row,) = asked(stage, "uncovered")
+    assert (row["uncovered"], row["since"], row["unit"]) == (1, date(2026, 3, 1), "visit")
+    assert len(asked(stage, "retro")) == (row["retro_by"] is not None)
+
+
+def test_a_payers_count_is_set_against_ours(stage: Stage) -> None:
+    stage.certified()
+    stage.submit(correction(total=9))
+    (row,) = asked(stage, "payer-count")
+    assert (row["before"], row["variance"], row["after"]) == (12, -3, 9)
+
+
+def test_money_without_its_other_half_is_told(stage: Stage) -> None:
+    with stage.store.transaction(stage.house.everything()) as tx:
+        tx.remittances.add(payer_id="1SIM", check_number="CHK1", paid_on=TODAY, amount=8000, document="")
+    (row,) = asked(stage, "unmatched")
+    assert (row["lacks"], row["check_number"], row["amount"]) == ("deposit", "CHK1", 8000)
 
 
 @pytest.mark.parametrize("name", sorted(REPORTS))

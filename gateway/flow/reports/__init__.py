@@ -2,13 +2,28 @@
 
 from collections.abc import Mapping
 
-from gateway.flow.reports import denials, remaining, turnaround, workload
+from gateway.flow.reports import (
+    denials,
+    payer_count,
+    pended,
+    remaining,
+    requested,
+    turnaround,
+    uncovered,
+    unnumbered,
+    workload,
+)
 from gateway.flow.reports.base import Report
 
 _FILES: tuple[tuple[Report, ...], ...] = (
     remaining.REPORTS,
+    pended.REPORTS,
     turnaround.REPORTS,
     denials.REPORTS,
+    requested.REPORTS,
+    payer_count.REPORTS,
+    uncovered.REPORTS,
+    unnumbered.REPORTS,
     workload.REPORTS,
 )
 REPORTS: Mapping[str, Report] = {each.name: each for reports in _FILES for each in reports}

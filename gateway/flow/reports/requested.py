@@ -1,0 +1,89 @@
+"""What was asked for against what was granted, and how often payers say yes (facts, 2.4, 6.5)."""
+
+from gateway.flow.cases import BILLABLE, State
+from gateway.flow.reports.base import Part, Row, Sums, View, columns, key
+from gateway.ledger.entry import Account
+
+_DECIDED = (*BILLABLE, State.NOT_CERTIFIED)
+_ASKED_AGAIN = ("reconsideration", "appeal")
+
+
+class Requested(Sums):
+    name = "requested"
+    title = "Requested against granted, by payer and authorization"
+    columns = columns("row organisation clinic payer authorization state unit requested:int granted:int")
+    summed = ("requested", "granted")
+
+    def all_parts(self, view: View) -> list[Part]:
+        cases = {each.id: each for each in view.tx.figures.authorizations() if view.of_payer(each.payer)}
+        found = []
+        for move in view.tx.figures.moves():
+            case = cases.get(move.authorization)
+            asked = (move.target == Account.REQUESTED) - (move.source == Account.REQUESTED)
+            given = (move.source == Account.GRANT) - (move.target in (Account.RETURNED, Account.MOVED))
+            if case is None or not (asked or given) or not view.within(move.holds_on):
+                continue
+            found.append(
+                Part(
+                    row=key(case.payer, case.id, move.unit),
+                    trace=case.id,
+                    entry=move.entry,
+                    what=move.kind,
+                    on=move.holds_on,
+                    amounts={"requested": asked * int(move.quantity), "granted": given * int(move.quantity)},
+                    about={
+                        "organisation": case.organisation,
+                        "clinic": case.clinic,
+                        "payer": case.payer,
+                        "authorization": case.id,
+                        "state": case.state,
+                        "unit": move.unit,
+                    },
+                )
+            )
+        return found
+
+
+class Approval(Sums):
+    """``first_pass`` were certified as they were first asked for; ``overturned`` after a reconsideration or appeal."""
+
+    name = "approval"
+    title = "Approval rate by payer: first pass, and overturned when asked again"
+    columns = columns("row payer decided:int approved:int first_pass:int overturned:int rate:percent")
+    summed = ("decided", "approved", "first_pass", "overturned")
+
+    def all_parts(self, view: View) -> list[Part]:
+        found = []
+        for each in view.tx.figures.authorizations():
+            day = each.decided_at.date() if each.decided_at else each.decided_on
+            if each.state not in _DECIDED or not view.of_payer(each.payer) or not view.within(day):
+                continue
+            approved, again = int(each.state in BILLABLE), int(each.kind in _ASKED_AGAIN)
+            found.append(
+                Part(
+                    row=key(each.payer),
+                    trace=each.id,
+                    entry=each.id,
+                    what=each.state,
+                    on=day,
+                    amounts={
+                        "decided": 1,
+                        "approved": approved,
+                        "first_pass": int(approved and not again and each.state in (State.CERTIFIED, *_LATER)),
+                        "overturned": approved * again,
+                    },
+                    about={"payer": each.payer},
+                )
+            )
+        return found
+
+    def finish(self, row: Row, view: View) -> Row:
+        decided, approved = row["decided"], row["approved"]
+        assert isinstance(decided, int), "a sum is a whole number"
+        assert isinstance(approved, int), "a sum is a whole number"
+        return {**row, "rate": round(100 * approved / decided, 1)}
+
+
+_LATER = (State.NOT_REQUIRED, State.EXTENSION_REQUESTED, State.EXHAUSTED, State.EXPIRED, State.SUPERSEDED)
+
+REPORTS = (Requested(), Approval())
