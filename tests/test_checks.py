@@ -37,7 +37,7 @@ NEVER_MISSING = {
     "duplicate": "the store knows every claim and request of a patient, so that there is always a history to look in",
     "frequency_reference": "intake refuses a replacement without a number; the store knows which ones the payer gave",
 }
-"""The checks that lack nothing when a file is previewed, and why. A pure case can: tests/test_rules.py holds that."""
+"""The checks that lack nothing when a file is previewed, and why. A case made by hand can (the rules' own tests)."""
 
 NOT_OF_A_CLAIM = {"request_complete": "it looks at requests only"}
 NOT_OF_A_FIRST_REQUEST = {
