@@ -235,7 +235,7 @@ def _acknowledge(group: _Group) -> GroupAcknowledged:
     return GroupAcknowledged(group=header, code=code, segments=tuple(body))
 
 
-class _Judging(Checking):
+class Judging(Checking):
     """Judges a set while it goes by, whatever its length."""
 
     def __init__(self, header: SetHeader, marks: Delimiters) -> None:
@@ -244,6 +244,7 @@ class _Judging(Checking):
         self._next = 1
 
     def _keep(self, batch: Batch, start: int, stop: int) -> None:
+        super()._keep(batch, start, stop)
         if self._next == 1:
             self._header_segment()
         known = self._guide is not None
@@ -299,7 +300,7 @@ def acknowledge(chunks: Iterable[bytes], marks: Delimiters = STANDARD) -> Iterat
     """
     acknowledger = Acknowledger(marks)
     try:
-        for part in open_document(chunks, lambda header: _Judging(header, marks)):
+        for part in open_document(chunks, lambda header: Judging(header, marks)):
             if isinstance(part, InterchangeHeader | TechnicalAcknowledgment | Judged | Finding):
                 yield from acknowledger.take(part)
     except GatewayError as error:

@@ -80,7 +80,7 @@ def examine(chunks: Iterable[bytes]) -> Iterator[InterchangeHeader | TechnicalAc
 
     Raises MalformedInterchange where the document cannot be read further, after all that could be.
     """
-    for part in open_document(chunks, _Examining):
+    for part in open_document(chunks, Examining):
         if isinstance(part, InterchangeHeader | TechnicalAcknowledgment | Examined | Finding):
             yield part
 
@@ -90,7 +90,7 @@ def stream(chunks: Iterable[bytes]) -> Iterator[InterchangeHeader | TechnicalAck
 
     Findings come as they are found. Raises MalformedInterchange like ``examine``.
     """
-    for part in open_document(chunks, _Streaming):
+    for part in open_document(chunks, Streaming):
         if not isinstance(part, Segment | TransactionSet | Examined):
             yield part
 
@@ -221,13 +221,13 @@ class Growing(Checking):
         ended = stack.pop()
         suspect, unit, let_go = self._guide.endings[ended.id]
         if suspect is not None and suspect(ended):
-            self._judge(ended, "/".join(each.id for each in (*stack[1:], ended)))
+            self._look_at(ended, "/".join(each.id for each in (*stack[1:], ended)))
         if unit:
             self._take(Unit(set=self._header, guide=self._guide.name, loop=ended, around=tuple(stack)))
         if let_go:
             stack[-1].loops.pop()
 
-    def _judge(self, loop: Loop, path: str) -> None:
+    def _look_at(self, loop: Loop, path: str) -> None:
         assert self._walk is not None, "there are loops only where there is a guide"
         assert self._guide is not None, "there is no walk without a guide"
         self._walk.findings += situation_findings(self._guide.name, loop, path, self._place)
@@ -240,13 +240,13 @@ class Growing(Checking):
         while len(self._stack) > 1:
             self._close()
         if self._guide is not None:
-            self._judge(self._stack[0], "")
+            self._look_at(self._stack[0], "")
 
     def _rest(self) -> Loop | None:
         return self._stack[0] if self._guide is not None else None
 
 
-class _Streaming(Growing):
+class Streaming(Growing):
     """Gives each unit as soon as it is over."""
 
     def __init__(self, header: SetHeader) -> None:
@@ -315,7 +315,7 @@ def _trigger(guide_name: str, fault: SituationFault) -> dict[str, str]:
     return {name: code for name, code in codes.items() if code}
 
 
-class _Examining(Checking):
+class Examining(Checking):
     """Keeps the whole set: segments, loops, and what the guide calls each segment."""
 
     def __init__(self, header: SetHeader) -> None:
