@@ -78,6 +78,24 @@ _POSTING_COLUMNS = tuple(each.name for each in postings.c)
 _MONEY_ENTRY_COLUMNS = tuple(each.name for each in money_entries.c if each.name != "seq")
 _MONEY_LINE_COLUMNS = tuple(each.name for each in money_lines.c)
 
+_WITH_POSTINGS = (
+    sa.select(
+        entries, *(postings.c[name].label(f"posting_{name}") for name in ("bucket", "source", "target", "quantity"))
+    )
+    .join(postings, postings.c.entry == entries.c.id)
+    .order_by(entries.c.seq, postings.c.number)
+)
+_OF_CLAIMS = Scoped(_WITH_POSTINGS.where(entries.c.claim.in_(sa.bindparam("wanted", expanding=True))), entries)
+_OF_VISITS = Scoped(_WITH_POSTINGS.where(entries.c.visit_key.in_(sa.bindparam("wanted", expanding=True))), entries)
+_MONEY_WITH_LINES = (
+    sa.select(money_entries, money_lines.c.account, money_lines.c.cents)
+    .join(money_lines, money_lines.c.entry == money_entries.c.id)
+    .order_by(money_entries.c.seq, money_lines.c.number)
+)
+_MONEY_IN = Scoped(
+    _MONEY_WITH_LINES.where(money_entries.c.id.in_(sa.bindparam("wanted", expanding=True))), money_entries
+)
+
 _HAS = sa.select(sa.literal(1)).where(entries.c.id == sa.bindparam("wanted"))
 _POST = insert(entries).on_conflict_do_nothing()
 _POSTINGS = sa.insert(postings)
@@ -235,11 +253,7 @@ class Books:
         self, *, authorization: str | None = None, claim: str | None = None, cause_document: str | None = None
     ) -> list[Entry]:
         """In the order of posting. ``authorization`` finds what moved in its buckets, too."""
-        statement = (
-            sa.select(entries, *(postings.c[name].label(f"posting_{name}") for name in _POSTING))
-            .join(postings, postings.c.entry == entries.c.id)
-            .order_by(entries.c.seq, postings.c.number)
-        )
+        statement = _WITH_POSTINGS
         if authorization is not None:
             touched = sa.select(postings.c.entry).join(buckets, buckets.c.id == postings.c.bucket)
             in_buckets = entries.c.id.in_(touched.where(buckets.c.authorization == authorization))
@@ -248,10 +262,17 @@ class Books:
             statement = statement.where(entries.c.claim == claim)
         if cause_document is not None:
             statement = statement.where(entries.c.document == cause_document)
-        grouped: dict[str, list[Row]] = {}
-        for row in self._session.within(Scoped(statement, entries)):
-            grouped.setdefault(row.id, []).append(row)
-        return [_entry(rows) for rows in grouped.values()]
+        return _entries(self._session.within(Scoped(statement, entries)))
+
+    def entries_of(self, claims: Iterable[str], visit_keys: Iterable[str] = ()) -> list[Entry]:
+        """What these claims caused, and what moved in these visits, each entry once and in the order of posting."""
+        found: dict[str, tuple[int, Entry]] = {}
+        for statement, wanted in ((_OF_CLAIMS, set(claims)), (_OF_VISITS, set(visit_keys))):
+            if wanted - {""}:
+                rows = self._session.within(statement, {"wanted": sorted(wanted - {""})}).all()
+                places = {row.id: row.seq for row in rows}
+                found |= {each.id: (places[each.id], each) for each in _entries(rows)}
+        return [each for _, each in sorted(found.values(), key=lambda one: one[0])]
 
     # Cents.
 
@@ -299,19 +320,17 @@ class Books:
 
     def money_entries(self, *, claim: str | None = None, cause_document: str | None = None) -> list[MoneyEntry]:
         """In the order of posting."""
-        statement = (
-            sa.select(money_entries, money_lines.c.account, money_lines.c.cents)
-            .join(money_lines, money_lines.c.entry == money_entries.c.id)
-            .order_by(money_entries.c.seq, money_lines.c.number)
-        )
+        statement = _MONEY_WITH_LINES
         if claim is not None:
             statement = statement.where(money_entries.c.claim == claim)
         if cause_document is not None:
             statement = statement.where(money_entries.c.document == cause_document)
-        grouped: dict[str, list[Row]] = {}
-        for row in self._session.within(Scoped(statement, money_entries)):
-            grouped.setdefault(row.id, []).append(row)
-        return [_money_entry(rows) for rows in grouped.values()]
+        return _money_entries(self._session.within(Scoped(statement, money_entries)))
+
+    def money_entries_of(self, ids: Iterable[str]) -> list[MoneyEntry]:
+        """Those of these entries that are there, in the order of posting."""
+        wanted = sorted(set(ids))
+        return _money_entries(self._session.within(_MONEY_IN, {"wanted": wanted})) if wanted else []
 
     # Both.
 
@@ -334,9 +353,6 @@ class Books:
             if bucket not in known:
                 raise _missing(bucket)
         return known
-
-
-_POSTING = ("bucket", "source", "target", "quantity")
 
 
 def _entry_values(entry: Entry | MoneyEntry, organisation: str, clinic: str, session: Session) -> dict[str, Any]:
@@ -371,6 +387,20 @@ def _bucket(row: Row) -> Bucket:
         "unit": Unit(row.unit),
     }
     return Bucket(**values)
+
+
+def _entries(rows: Iterable[Row]) -> list[Entry]:
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row.id, []).append(row)
+    return [_entry(each) for each in grouped.values()]
+
+
+def _money_entries(rows: Iterable[Row]) -> list[MoneyEntry]:
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row.id, []).append(row)
+    return [_money_entry(each) for each in grouped.values()]
 
 
 def _entry(rows: Sequence[Row]) -> Entry:

@@ -18,6 +18,7 @@ from gateway.store import payloads as shelves
 from gateway.store.appointments import Appointments
 from gateway.store.as2_messages import As2Messages
 from gateway.store.authorizations import Authorizations
+from gateway.store.billed import BilledClaims
 from gateway.store.books import Books
 from gateway.store.claims import Claims
 from gateway.store.control_numbers import ControlNumbers
@@ -93,6 +94,7 @@ class Transaction(Session):
         self.books = Books(self)
         self.remittances = Remittances(self)
         self.reference = ReferenceTables(self)
+        self.billed = BilledClaims(self)
         self.payments = Payments(self)
         self.provider_adjustments = ProviderAdjustments(self)
         self.deposits = Deposits(self)

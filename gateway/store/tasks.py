@@ -1,5 +1,6 @@
 """What waits for a person, once per owner, with what is wrong and how to mend it. Never holds a patient's value."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +29,9 @@ class Task:
 
 
 _SHOWN = sa.select(*(tasks.c[name] for name in Task.__dataclass_fields__)).order_by(tasks.c.seq)
+_OPEN_OF = Scoped(
+    _SHOWN.where(tasks.c.subject.in_(sa.bindparam("wanted", expanding=True)), tasks.c.closed_at.is_(None)), tasks
+)
 _add = insert(tasks)
 _OPEN = _add.on_conflict_do_update(
     index_elements=[tasks.c.key, tasks.c.organisation, tasks.c.clinic],
@@ -71,6 +75,13 @@ class Tasks:
         """Done with; False where no open task has this key."""
         values = {"of_key": key, "to_closed_at": self._session.now, "to_closed_for": reason}
         return bool(self._session.within(_CLOSE, values).rowcount)
+
+    def open_of(self, subjects: Iterable[str]) -> Sequence[Task]:
+        """What waits for a person about any of these records."""
+        wanted = sorted(set(subjects))
+        if not wanted:
+            return []
+        return [Task(**row._mapping) for row in self._session.within(_OPEN_OF, {"wanted": wanted})]
 
     def list(self, open: bool | None = True, *, subject: str | None = None, kind: str | None = None) -> list[Task]:
         """The oldest first; ``open`` None gives the closed ones, too."""

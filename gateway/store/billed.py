@@ -1,0 +1,146 @@
+"""Claims as far as an 835 is held against them, many at once and without opening what is sealed; and what they come to.
+
+Only claims that were sent are seen here: their lines are kept as they went out.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from gateway.domain.claim import ServiceLine
+from gateway.ledger.billed import Billed
+from gateway.store.schema import claim_lines, claims
+from gateway.store.session import Row, Scoped, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentClaim:
+    """``billed`` is what the ledger asks of it; ``draws`` gives (bucket, visit key) by REF*6R, "" where of nothing."""
+
+    billed: Billed
+    partner: str
+    payer: str
+    state: str
+    authorization: str
+    payer_claim_number: str
+    draws: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return self.billed.id
+
+
+@dataclass(frozen=True, slots=True)
+class Come:
+    """What a claim has come to: its state, and the payer's number of it."""
+
+    claim: str
+    state: str
+    payer_claim_number: str
+
+
+_BRIEF = ("id", "organisation", "clinic", "partner", "payer", "state", "authorization", "payer_claim_number",
+          "control_number", "charge")  # fmt: skip
+_ALL = sa.select(*(claims.c[name] for name in _BRIEF)).where(claims.c.sent_at.is_not(None)).order_by(claims.c.id)
+_BY_NUMBER = _ALL.where(
+    claims.c.control_number.in_(sa.bindparam("wanted", expanding=True)), claims.c.partner == sa.bindparam("of_partner")
+)
+_BY_ID = _ALL.where(claims.c.id.in_(sa.bindparam("wanted", expanding=True)))
+_LOCK_BY_NUMBER = Scoped(_BY_NUMBER.with_for_update(), claims)
+_FIND_BY_NUMBER = Scoped(_BY_NUMBER, claims)
+_LOCK_BY_ID = Scoped(_BY_ID.with_for_update(), claims)
+_FIND_BY_ID = Scoped(_BY_ID, claims)
+_LINE = ("claim", "control_number", "procedure", "modifiers", "units", "charge", "served_on", "bucket", "visit_key")
+_LINES = Scoped(
+    sa.select(*(claim_lines.c[name] for name in _LINE))
+    .where(claim_lines.c.claim.in_(sa.bindparam("wanted", expanding=True)))
+    .order_by(claim_lines.c.claim, claim_lines.c.number),
+    claim_lines,
+)
+_SETTLE = (
+    sa.update(claims)
+    .where(claims.c.id == sa.bindparam("wanted"))
+    .values(
+        state=sa.bindparam("to_state"),
+        payer_claim_number=sa.bindparam("to_payer_claim_number"),
+        version=claims.c.version + 1,
+        changed_at=sa.bindparam("to_changed_at", type_=claims.c.changed_at.type),
+    )
+)
+
+
+class BilledClaims:
+    """The claims that were sent."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def by_number(self, numbers: Iterable[str], partner: str, *, lock: bool = False) -> dict[str, SentClaim]:
+        """By CLM01, those that went to this partner; ``lock`` keeps others from changing them until the end."""
+        wanted = sorted(set(numbers))
+        if not wanted:
+            return {}
+        statement = _LOCK_BY_NUMBER if lock else _FIND_BY_NUMBER
+        found = self._with_lines(self._session.within(statement, {"wanted": wanted, "of_partner": partner}).all())
+        return {each.billed.control_number: each for each in found}
+
+    def by_id(self, ids: Iterable[str], *, lock: bool = False) -> dict[str, SentClaim]:
+        """By our id."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        statement = _LOCK_BY_ID if lock else _FIND_BY_ID
+        return {each.id: each for each in self._with_lines(self._session.within(statement, {"wanted": wanted}).all())}
+
+    def settle(self, come: Sequence[Come]) -> None:
+        """Write what these have come to. They must be locked."""
+        now = self._session.now
+        values = [
+            {
+                "wanted": each.claim,
+                "to_state": each.state,
+                "to_payer_claim_number": each.payer_claim_number,
+                "to_changed_at": now,
+            }
+            for each in come
+        ]
+        if values:
+            self._session.run(_SETTLE, values)
+
+    def _with_lines(self, rows: Sequence[Row]) -> list[SentClaim]:
+        lines: dict[str, list[Row]] = {row.id: [] for row in rows}
+        for row in self._session.within(_LINES, {"wanted": list(lines)}) if rows else ():
+            lines[row.claim].append(row)
+        return [self._one(row, lines[row.id]) for row in rows]
+
+    def _one(self, row: Row, lines: Sequence[Row]) -> SentClaim:
+        self._session.remember(row.id, row.organisation, row.clinic)
+        billed = Billed(
+            id=row.id,
+            organisation=row.organisation,
+            clinic=row.clinic,
+            control_number=row.control_number,
+            charge=row.charge,
+            lines=tuple([_line(each) for each in lines]),
+        )
+        return SentClaim(
+            billed=billed,
+            partner=row.partner,
+            payer=row.payer,
+            state=row.state,
+            authorization=row.authorization,
+            payer_claim_number=row.payer_claim_number,
+            draws={each.control_number: (each.bucket, each.visit_key) for each in lines},
+        )
+
+
+def _line(row: Row) -> ServiceLine:
+    return ServiceLine(
+        control_number=row.control_number,
+        procedure=row.procedure,
+        charge=row.charge,
+        units=row.units,
+        served_on=row.served_on,
+        modifiers=tuple(row.modifiers),
+    )
