@@ -13,6 +13,7 @@ from gateway.store.inputs import Input
 from gateway.store.instructions import StoredInstruction
 from gateway.store.jobs import Job
 from gateway.store.keys import Keyring, SealBroken
+from gateway.store.payments import StoredPayment
 from gateway.store.records import Added
 from gateway.store.reference import StoredRelease, StoredRow
 from gateway.store.remittances import StoredRemittance
@@ -41,6 +42,7 @@ __all__ = [
     "StoredAuthorization",
     "StoredClaim",
     "StoredInstruction",
+    "StoredPayment",
     "StoredRelease",
     "StoredRemittance",
     "StoredRow",

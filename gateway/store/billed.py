@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from gateway.domain.claim import ServiceLine
-from gateway.ledger.billed import Billed
+from gateway.domain.claim import Frequency, ServiceLine
+from gateway.ledger.billed import Billed, BilledClaim
 from gateway.store.schema import claim_lines, claims
 from gateway.store.session import Row, Scoped, Session
 
@@ -18,7 +18,7 @@ from gateway.store.session import Row, Scoped, Session
 class SentClaim:
     """``billed`` is what the ledger asks of it; ``draws`` gives (bucket, visit key) by REF*6R, "" where of nothing."""
 
-    billed: Billed
+    billed: BilledClaim
     partner: str
     payer: str
     state: str
@@ -41,7 +41,7 @@ class Come:
 
 
 _BRIEF = ("id", "organisation", "clinic", "partner", "payer", "state", "authorization", "payer_claim_number",
-          "control_number", "charge")  # fmt: skip
+          "control_number", "charge", "frequency")  # fmt: skip
 _ALL = sa.select(*(claims.c[name] for name in _BRIEF)).where(claims.c.sent_at.is_not(None)).order_by(claims.c.id)
 _BY_NUMBER = _ALL.where(
     claims.c.control_number.in_(sa.bindparam("wanted", expanding=True)), claims.c.partner == sa.bindparam("of_partner")
@@ -122,6 +122,7 @@ class BilledClaims:
             clinic=row.clinic,
             control_number=row.control_number,
             charge=row.charge,
+            frequency=Frequency(row.frequency) if row.frequency else Frequency.ORIGINAL,
             lines=tuple([_line(each) for each in lines]),
         )
         return SentClaim(

@@ -1,0 +1,305 @@
+"""What claims have come to, worked out again from all that their payer has said, and both books moved to it.
+
+The one way in which a claim payment, a reversal or a refusal moves anything: what is known of a claim is read as a
+set, so that it does not matter in which order it came, and only the difference is posted. Many claims at once.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from gateway.domain.answer import Verdict
+from gateway.domain.authorization import Unit
+from gateway.errors import Finding, Severity
+from gateway.flow.cases import ADJUDICATED, State
+from gateway.flow.house import Transaction
+from gateway.ledger import cents, consequences
+from gateway.ledger.advice import Advice, AdvisedLine
+from gateway.ledger.cents import MoneyEntry
+from gateway.ledger.entry import Cause, Entry, add, entry_id
+from gateway.ledger.position import Answered, Come, Position, Stands, position
+from gateway.ledger.settling import differs, moved_to
+from gateway.ledger.standing import Standing, standing, visit_lines
+from gateway.ledger.target import Share, Target, target
+from gateway.store import StoredPayment
+from gateway.store.billed import Come as Settled
+from gateway.store.billed import SentClaim
+from gateway.store.payments import Restated
+
+ANSWERED = "answer.received"
+_MAY_BE_REFUSED = (State.REJECTED, *ADJUDICATED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What came: claim payments by claim, () where an answer did. ``document`` and ``holds_on`` are theirs; ``key``
+    names it where it is no payment. ``voided`` are claims that their payer took back for us."""
+
+    advices: Mapping[str, Sequence[Advice]]
+    document: str
+    holds_on: date
+    key: str = ""
+    voided: Collection[str] = ()
+
+
+@dataclass(slots=True)
+class Adjudicated:
+    """``positions`` and ``moved`` (quantities by kind of entry) are by claim; ``tasks`` what wants a person."""
+
+    positions: dict[str, Position] = field(default_factory=dict)
+    moved: dict[str, dict[str, int]] = field(default_factory=dict)
+    tasks: dict[str, list[Finding]] = field(default_factory=dict)
+    restated: dict[str, list[str]] = field(default_factory=dict)  # Payments that another document made stand otherwise.
+
+
+def adjudicate(tx: Transaction, claims: Mapping[str, SentClaim], news: News) -> Adjudicated:
+    """Moves both books to what these claims (by id, locked) have come to with the news. The news' own payments are
+    stored by the caller; how older ones stand is written here, and the claims' states are."""
+    desk = _Desk(tx, claims, news)
+    desk.money()
+    desk.units()
+    desk.states()
+    return desk.done
+
+
+class _Desk:
+    """One batch. Everything that it needs is read at its beginning, in as many questions as there are tables."""
+
+    def __init__(self, tx: Transaction, claims: Mapping[str, SentClaim], news: News) -> None:
+        self._tx, self._news = tx, news
+        self._mine = claims
+        self._table = consequences.load()
+        self.done = Adjudicated()
+        visits = {visit for each in claims.values() for _, visit in each.draws.values()} - {""}
+        self._entries = tx.books.entries_of(claims, visits)
+        bucket_ids = {posting.bucket for entry in self._entries for posting in entry.postings}
+        self._buckets = {each.id: each for each in tx.books.buckets_of(bucket_ids)}
+        sharing = {each.claim for each in tx.claims.lines_of_visits(visits)} - claims.keys()
+        self._all = {**claims, **tx.billed.by_id(sharing)}
+        self._at_visit: dict[str, list[SentClaim]] = {}
+        for each in self._all.values():
+            for visit in {visit for _, visit in each.draws.values()} - {""}:
+                self._at_visit.setdefault(visit, []).append(each)
+        self._known = tx.payments.of_claims(self._all)
+        answers = self._answers()
+        for claim, sent in self._all.items():
+            said = [advice_of(each) for each in self._known.get(claim, ())]
+            self.done.positions[claim] = position(
+                sent.billed, [*said, *news.advices.get(claim, ())], answers[claim], voided=claim in news.voided
+            )
+
+    def _answers(self) -> dict[str, list[Answered]]:
+        """Who was never refused, and is not told so now, was at most taken into adjudication: that stands in its state."""
+        asked = {
+            claim
+            for claim, sent in self._all.items()
+            if State(sent.state) in _MAY_BE_REFUSED or claim not in self._mine or not self._news.advices.get(claim)
+        }
+        events = self._tx.events.of_all(asked, ANSWERED)
+        found: dict[str, list[Answered]] = {}
+        for claim, sent in self._all.items():
+            taken = [Answered("277CA", Verdict.ACCEPTED)] if State(sent.state) is State.RECEIVED else []
+            told = [
+                Answered(str(each.detail["source"]), Verdict(str(each.detail["verdict"])))
+                for each in events.get(claim, ())
+            ]
+            found[claim] = told if claim in asked else taken
+        return found
+
+    # Cents.
+
+    def money(self) -> None:
+        """What came is posted, or waits in suspense; what stood otherwise before is taken back and posted anew."""
+        tx, news = self._tx, self._news
+        entries: list[MoneyEntry] = []
+        for claim in self._mine:
+            fresh = {each.key: each for each in news.advices.get(claim, ())}
+            for stand in self.done.positions[claim].payments:
+                if stand.key in fresh:
+                    advice = fresh[stand.key]
+                    place = f"$.claims[{advice.order[3]}]"
+                    entries.append(
+                        cents.entry_of(advice, stand.stands, self._table, document=news.document, segment=place)
+                    )
+            entries += self._restated(claim)
+            entries += self._charge(claim)
+        tx.books.post_money_all([each for each in entries if each.lines])
+
+    def _restated(self, claim: str) -> list[MoneyEntry]:
+        before = {each.id: each for each in self._known.get(claim, ())}
+        changed = [
+            (before[stand.key], stand)
+            for stand in self.done.positions[claim].payments
+            if stand.key in before and _differ(before[stand.key], stand.stands, stand.reason, stand.reverses)
+        ]
+        if not changed:
+            return []
+        self._tx.payments.restate(
+            [
+                Restated(
+                    id=row.id,
+                    state=stand.stands.value,
+                    reason=stand.reason,
+                    reverses=stand.reverses,
+                    matched_on=stand.matched_on,
+                    confidence=stand.confidence,
+                )
+                for row, stand in changed
+            ]
+        )
+        self.done.restated[claim] = [row.id for row, stand in changed]
+        moved = [(row, stand) for row, stand in changed if row.state != stand.stands.value]
+        if not moved:
+            return []
+        own = self._tx.books.money_entries(claim=claim)
+        key = self._key(claim)
+        entries: list[MoneyEntry] = []
+        for row, stand in moved:
+            after = cents.entry_of(advice_of(row), stand.stands, self._table, document=row.document)
+            stood = _stood(own, row.id)
+            cause = Cause(document=self._news.document, claim=claim, segment=row.id, actor=self._tx.scope.actor)
+            if stood is None:  # It moved nothing, for nothing was paid.
+                entries.append(replace(after, id=entry_id("restated", after.id, key), cause=cause))
+                continue
+            entries += cents.restated(stood, after, cause=cause, holds_on=self._news.holds_on, key=key)
+        return entries
+
+    def _charge(self, claim: str) -> Iterable[MoneyEntry]:
+        """A claim that was told to be refused, so that its charge was taken back, and is paid all the same, is owed."""
+        stands = self.done.positions[claim]
+        if stands.billed and State(self._mine[claim].state) is not State.REJECTED:
+            return ()
+        own = self._tx.books.money_entries(claim=claim)
+        cause = Cause(document=self._news.document, claim=claim, actor=self._tx.scope.actor)
+        billed = self._mine[claim].billed
+        return cents.charge_restated(
+            billed, stands.billed, own, cause=cause, holds_on=self._news.holds_on, key=self._key(claim)
+        )
+
+    # Units.
+
+    def units(self) -> None:
+        """Every visit, and every line where units are counted, that any of the claims draws on."""
+        by_claim, by_visit = _grouped(self._entries)
+        changes: dict[str, list[tuple[Standing, Target]]] = {}
+        for claim, sent in self._mine.items():
+            entries = {each.id: each for each in by_claim.get(claim, ())}
+            for _, visit in sent.draws.values():
+                entries |= {each.id: each for each in by_visit.get(visit, ())}
+            if entries:
+                changes[claim] = self._changes(self._opened(claim, entries.values()), entries.values())
+        wanted = {held.bucket.id for each in changes.values() for held, aim in each if differs(held, aim)}
+        balances = self._tx.books.balances(wanted, lock=True)
+        posted: list[Entry] = []
+        done_visits: set[tuple[str, str]] = set()
+        for claim, each in changes.items():
+            once = [pair for pair in each if not pair[0].visit_key or _place(pair[0]) not in done_visits]
+            done_visits |= {_place(held) for held, _ in once}
+            cause = Cause(document=self._news.document, claim=claim, actor=self._tx.scope.actor)
+            moved = moved_to(once, balances, cause=cause, holds_on=self._news.holds_on, key=self._key(claim))
+            for entry in moved.entries:
+                add(balances, entry)
+                kinds = self.done.moved.setdefault(claim, {})
+                kinds[entry.kind] = kinds.get(entry.kind, 0) + sum([one.quantity for one in entry.postings])
+            posted += moved.entries
+            self.done.tasks.setdefault(claim, []).extend(moved.tasks)
+        self._tx.books.post_all(posted)
+
+    def _opened(self, claim: str, entries: Iterable[Entry]) -> SentClaim:
+        """The whole claim where its minutes are counted: they are not kept in the clear."""
+        sent = self._mine[claim]
+        counted = {each.postings[0].bucket for each in entries}
+        if any(self._buckets[each].unit is Unit.MINUTE for each in counted if each in self._buckets):
+            return replace(sent, billed=self._tx.claims.get(claim).claim)
+        return sent
+
+    def _changes(self, sent: SentClaim, entries: Iterable[Entry]) -> list[tuple[Standing, Target]]:
+        held = standing(sent.billed, entries, self._buckets.values())
+        return [(each, target(each, self._shares(sent, each))) for each in held]
+
+    def _shares(self, sent: SentClaim, held: Standing) -> list[Share]:
+        own = Share(claim=sent.billed, position=self.done.positions[sent.id], lines=held.lines)
+        if not held.visit_key:
+            return [own]
+        others = [
+            Share(
+                claim=each.billed,
+                position=self.done.positions[each.id],
+                lines=visit_lines(each.billed, held.bucket, held.visit_key),
+            )
+            for each in self._at_visit.get(held.visit_key, ())
+            if each.id != sent.id
+        ]
+        return [own, *(each for each in others if each.lines)]
+
+    # Cases.
+
+    def states(self) -> None:
+        """A claim's state is what it has come to; where nothing decides, it stays as it is."""
+        come = []
+        for claim, sent in self._mine.items():
+            stands = self.done.positions[claim]
+            state = sent.state if stands.come in (Come.NOTHING, Come.REJECTED) else stands.come.value
+            number = stands.payer_claim_number or sent.payer_claim_number
+            if (state, number) != (sent.state, sent.payer_claim_number):
+                come.append(Settled(claim, state, number))
+        self._tx.billed.settle(come)
+
+    def _key(self, claim: str) -> str:
+        advices = self._news.advices.get(claim)
+        return advices[-1].key if advices else self._news.key
+
+
+def advice_of(row: StoredPayment) -> Advice:
+    """A stored claim payment, as the ledger asks for it."""
+    return Advice(
+        key=row.id,
+        claim=row.claim,
+        remittance=f"{row.payer_id}/{row.check_number}/{row.paid_on.isoformat()}",
+        order=(row.paid_on, row.produced_on or row.paid_on, row.check_number, row.number),
+        status=row.status,
+        charge=row.charge,
+        paid=row.paid,
+        payer_claim_number=row.payer_claim_number,
+        settles=row.settles,
+        held=row.held,
+        effect=row.effect,
+        adjustments=tuple([(group, reason, amount) for group, reason, amount in row.adjustments]),
+        lines=tuple([AdvisedLine.from_plain(each) for each in row.lines]),
+    )
+
+
+def blocking(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that want a person."""
+    return [each for each in findings if each.severity is Severity.BLOCK]
+
+
+def _differ(row: StoredPayment, stands: Stands, reason: str, reverses: str) -> bool:
+    return (row.state, row.reason, row.reverses) != (stands.value, reason, reverses)
+
+
+def _stood(entries: Sequence[MoneyEntry], payment: str) -> MoneyEntry | None:
+    """The entry that stands for a claim payment: its first one, or the last of those that later news posted, which
+    name it as their segment."""
+    gone = {each.reverses for each in entries}
+    first = (entry_id("payment", payment), entry_id("suspense", payment))
+    found = [
+        each
+        for each in entries
+        if each.id not in gone and each.kind != "reverse" and (each.id in first or each.cause.segment == payment)
+    ]
+    return found[-1] if found else None
+
+
+def _grouped(entries: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, list[Entry]]]:
+    by_claim: dict[str, list[Entry]] = {}
+    by_visit: dict[str, list[Entry]] = {}
+    for each in entries:
+        by_claim.setdefault(each.cause.claim, []).append(each)
+        if each.visit_key:
+            by_visit.setdefault(each.visit_key, []).append(each)
+    return by_claim, by_visit
+
+
+def _place(held: Standing) -> tuple[str, str]:
+    return held.bucket.id, held.visit_key
