@@ -4,7 +4,7 @@ The one way in which a claim payment, a reversal or a refusal moves anything: wh
 set, so that it does not matter in which order it came, and only the difference is posted. Many claims at once.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -12,6 +12,7 @@ from gateway.domain.answer import Verdict
 from gateway.domain.authorization import Unit
 from gateway.errors import Finding, Severity
 from gateway.flow.cases import ADJUDICATED, State
+from gateway.flow.checking import TAKEN_IN
 from gateway.flow.house import Transaction
 from gateway.ledger import cents, consequences
 from gateway.ledger.advice import Advice, AdvisedLine
@@ -33,13 +34,12 @@ _MAY_BE_REFUSED = (State.REJECTED, *ADJUDICATED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """What came: claim payments by claim, () where an answer did. ``document`` and ``holds_on`` are theirs; ``key``
-    names it where it is no payment. ``voided`` are claims that their payer took back for us."""
+    names it where it is no payment."""
 
     advices: Mapping[str, Sequence[Advice]]
     document: str
     holds_on: date
     key: str = ""
-    voided: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -59,6 +59,11 @@ def adjudicate(tx: Transaction, claims: Mapping[str, SentClaim], news: News) -> 
     desk.money()
     desk.units()
     desk.states()
+    replaced = {each.replaces for each in claims.values() if each.replaces} - claims.keys()
+    if replaced and any(news.advices.values()):  # What a claim replaces bills nothing once the payer took that one in.
+        earlier = tx.billed.by_id(replaced, lock=True)
+        key = next(each[-1].key for each in news.advices.values() if each)
+        adjudicate(tx, earlier, replace(news, advices={}, key=key))
     return desk.done
 
 
@@ -82,14 +87,15 @@ class _Desk:
                 self._at_visit.setdefault(visit, []).append(each)
         self._known = tx.payments.of_claims(self._all)
         answers = self._answers()
+        voided = tx.billed.replaced(self._all, TAKEN_IN)
         for claim, sent in self._all.items():
             said = [advice_of(each) for each in self._known.get(claim, ())]
             self.done.positions[claim] = position(
-                sent.billed, [*said, *news.advices.get(claim, ())], answers[claim], voided=claim in news.voided
+                sent.billed, [*said, *news.advices.get(claim, ())], answers[claim], voided=claim in voided
             )
 
     def _answers(self) -> dict[str, list[Answered]]:
-        """Who was never refused, and is not told so now, was at most taken into adjudication: that stands in its state."""
+        """Who was never refused was at most taken into adjudication, and that stands in its state."""
         asked = {
             claim
             for claim, sent in self._all.items()

@@ -33,6 +33,9 @@ _STILL_WAITING = {
 }
 
 
+LATE_ANSWERS = tuple(_BEFORE)
+
+
 def expectation_key(subject: str, answer: str) -> str:
     return f"overdue:{subject}:{answer}"
 

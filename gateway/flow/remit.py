@@ -1,207 +1,271 @@
-"""Reacts to an 835: money to the money book, visits to the units book, both by the same key, so that it counts once.
+"""Reacts to an 835: known by payer, number and date, it counts once; what does not balance is held, never made to fit.
 
-What does not balance, or is not ours, is held in suspense with a task; nothing is made to fit.
+The whole is looked at first. Then its claim payments are posted in batches (paying.py), each with how far it came, so
+that a gateway that is killed goes on where it was; its provider-level amounts and its end come last.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from gateway.domain.remittance import Adjustment, ClaimPayment, Remittance
-from gateway.errors import Finding, Position, Severity
-from gateway.flow import touching
-from gateway.flow.cases import CLAIM_PREFIX, State, close_answers, code, subjects_of
-from gateway.flow.clock import close_expectation
+from gateway import logs
+from gateway.domain.remittance import Remittance
+from gateway.errors import Finding, Position
+from gateway.flow import paying, provider_level, reassociate
+from gateway.flow.cases import code
 from gateway.flow.house import House, Transaction
-from gateway.flow.returning import held, shared_visits
-from gateway.ledger import cents, consequences
-from gateway.ledger.advice import RECEIVABLE, allowed
-from gateway.ledger.consequences import Consequences
+from gateway.flow.remitted import Remitted
+from gateway.ledger import cents
+from gateway.ledger.advice import Held
+from gateway.ledger.cents import CASH, SUSPENSE, MoneyEntry, MoneyLine
 from gateway.ledger.entry import Cause, entry_id
-from gateway.ledger.outcome import in_order, settle
-from gateway.ledger.settling import settled
-from gateway.store import Document, StoredClaim
+from gateway.store import Document, StoredRemittance
+from gateway.store.events import Happened
 
-_SETTLED = (State.PAID, State.PARTLY_PAID, State.DENIED)  # A reversal may come; REVERSED waits for its correction.
+log = logs.get()
+BATCH = 500  # claim payments of one transaction
+PAYEE = "payee"
 
 
-def react(house: House, tx: Transaction, document: Document, place: Position, remittance: Remittance) -> None:
-    """Posts one remittance; one that came before, by payer, number and date, is only noted."""
-    plb = tuple(replace(each, reason=code(each.reason)) for each in remittance.provider_adjustments)
-    remittance = replace(remittance, provider_adjustments=plb)  # The reason names an account.
-    known = _claims(tx, document.partner, remittance)
-    owners = {(each.organisation, each.clinic) for each in known.values()}
-    organisations = {organisation for organisation, _ in owners}
-    stored, new = tx.remittances.add(
-        organisation=next(iter(organisations)) if len(organisations) == 1 else "",
-        clinic=next(iter(owners))[1] if len(owners) == 1 else "",
-        payer_id=remittance.payer_id,
-        check_number=remittance.check_number,
-        paid_on=remittance.paid_on,
-        amount=remittance.amount,
-        document=document.id,
-    )
-    for each in known.values():
-        tx.documents.link(document.id, each.organisation, each.clinic)
-    if not new:
-        _repeated(tx, document, stored, remittance, known)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Posting:
+    """A remittance in hand: how many of its claim payments were posted before, and what is against all of them."""
+
+    id: str
+    start: int
+    held: str
+    foreign: bool
+
+
+def react(house: House, tx: Transaction, document: Document, place: Position, remitted: Remitted) -> None:
+    """Posts one remittance, or what is left of it; one that came before is only noted."""
+    posting = _begin(house, tx, document, remitted)
+    if posting is None:
         return
-    table = consequences.load()
-    adjudicated = [number for number, each in known.items() if State(each.state) in _SETTLED]
-    posting = cents.post_remittance(
-        remittance,
-        table,
-        claims={number: each.claim for number, each in known.items()},
-        adjudicated=adjudicated,
-        document=document.id,
+    for batch in remitted.batches(BATCH, posting.start):
+        paying.post(house, tx, document, posting.id, remitted, batch, held=posting.held, foreign=posting.foreign)
+    _end(house, tx, document, place, remitted, posting)
+
+
+def ahead(house: House, document: Document, index: int, remitted: Remitted) -> None:
+    """Posts all batches but the last, each in a transaction of its own. ``index`` is the record's in the document: with
+    it and its bounds, each batch is an input that can be done again."""
+    while True:
+        with house.store.transaction(house.everything()) as tx:
+            if not _one_ahead(house, tx, document, index, remitted):
+                return
+
+
+def again(house: House, tx: Transaction, document: Document, remitted: Remitted, index: int) -> None:
+    """Does the next batch of a remittance once more, as ``ahead`` did."""
+    _one_ahead(house, tx, document, index, remitted)
+
+
+def _one_ahead(house: House, tx: Transaction, document: Document, index: int, remitted: Remitted) -> bool:
+    posting = _begin(house, tx, document, remitted)
+    if posting is None or remitted.count - posting.start <= BATCH:
+        return False
+    batch = next(remitted.batches(BATCH, posting.start))
+    paying.post(house, tx, document, posting.id, remitted, batch, held=posting.held, foreign=posting.foreign)
+    content = {"record": index, "start": posting.start, "stop": posting.start + len(batch)}
+    tx.inputs.add(kind="decision", name="remit", holds_on=tx.now.date(), document=document.id, content=content)
+    log.info("remittance.batch_posted", remittance=posting.id, posted=content["stop"], claims=remitted.count)
+    return True
+
+
+def _begin(house: House, tx: Transaction, document: Document, remitted: Remitted) -> _Posting | None:
+    """Its row, new or found; None where there is nothing to post."""
+    head = remitted.whole
+    held = Held.TOTAL_UNBALANCED.value if _beyond(remitted) else ""
+    stored = tx.remittances.find(head.payer_id, head.check_number, head.paid_on)
+    if stored is not None and stored.document == document.id and stored.state == "posting":
+        foreign = stored.reason == PAYEE
+        return _Posting(id=stored.id, start=tx.remittances.progress(stored.id), held=held, foreign=foreign)
+    if stored is not None and stored.digest == remitted.digest:
+        _noted(tx, document, stored, remitted)
+        return None
+    foreign = _is_foreign(house, tx, document, remitted)
+    if stored is None:
+        remittance, _ = tx.remittances.add(
+            payer_id=head.payer_id,
+            check_number=head.check_number,
+            paid_on=head.paid_on,
+            produced_on=head.produced_on,
+            method=code(head.method),
+            payee=head.payee_npi,
+            amount=head.amount,
+            claims=remitted.count,
+            digest=remitted.digest,
+            document=document.id,
+            state="posting",
+        )
+    elif stored.reason in (Held.TOTAL_UNBALANCED, PAYEE) and stored.state != "posting" and not (held or foreign):
+        remittance = stored.id
+        _taken_back(tx, document, stored)
+        tx.remittances.replace(
+            remittance, amount=head.amount, claims=remitted.count, digest=remitted.digest, document=document.id
+        )
+    else:
+        _differs(tx, document, stored, remitted)
+        return None
+    if foreign:
+        tx.remittances.set_state(remittance, "posting", PAYEE)
+    return _Posting(id=remittance, start=0, held=held, foreign=foreign)
+
+
+def _is_foreign(house: House, tx: Transaction, document: Document, remitted: Remitted) -> bool:
+    """Whether neither the payee nor any claim is ours."""
+    payee = remitted.whole.payee_npi
+    if not payee or payee in {clinic.npi for each in house.settings.organisations for clinic in each.clinics}:
+        return False
+    for batch in remitted.batches(BATCH):
+        if tx.billed.by_number({each.payment.control_number for each in batch}, document.partner):
+            return False
+    return True
+
+
+def _beyond(remitted: Remitted) -> int:
+    """Cents that BPR02 has more than the claims and the provider's adjustments explain."""
+    head = remitted.whole
+    return head.amount - remitted.paid + sum(each.amount for each in head.provider_adjustments)
+
+
+def _noted(tx: Transaction, document: Document, stored: StoredRemittance, remitted: Remitted) -> None:
+    """The same again, in whatever document."""
+    for batch in remitted.batches(BATCH):
+        sent = tx.billed.by_number({each.payment.control_number for each in batch}, document.partner)
+        detail = {"remittance": stored.id}
+        happened = [Happened(each.id, "remittance.repeated", detail) for each in sent.values()]
+        tx.events.add_all(happened, document=document.id)
+        for owner in sorted({(each.billed.organisation, each.billed.clinic) for each in sent.values()}):
+            tx.documents.link(document.id, *owner)
+
+
+def _differs(tx: Transaction, document: Document, stored: StoredRemittance, remitted: Remitted) -> None:
+    differs = "another amount" if stored.amount != remitted.whole.amount else "other claim payments"
+    tx.tasks.open(
+        f"remittance:{stored.id}:{document.payload}",
+        kind="remittance",
+        subject=stored.id,
+        reason=f"another remittance with the same payer, number and date states {differs}; it was not posted",
+        fix="Ask the payer which holds",
     )
-    for entry in posting.entries:
-        tx.books.post_money(entry)
-    _tasks(tx, stored, document, posting.findings)
-    keys = cents.payment_keys(remittance)
-    for index in in_order(remittance.claims, adjudicated):
-        payment = remittance.claims[index]
-        if payment.control_number not in known:
-            continue
-        claim = known[payment.control_number].id
-        if index in posting.held:
-            tx.events.add(claim, "claim.payment_held", document=document.id, remittance=stored, paid=payment.paid)
-            continue
-        _charge_again(tx, document, claim, keys[index], remittance)
-        _payment(tx, document, stored, remittance, index, claim, table, keys[index])
-        _settled_beyond(tx, claim)
-    touching.settled(tx, [each.id for each in known.values()], document.id)
-    tx.remittances.set_state(stored, "held" if posting.held else "posted")
+    tx.events.add(stored.id, "remittance.contradicted", document=document.id)
+
+
+def _taken_back(tx: Transaction, document: Document, stored: StoredRemittance) -> None:
+    """What a held remittance left in suspense goes back, and its rows make room for those of the corrected one."""
+    key = f"{stored.payer_id}/{stored.check_number}/{stored.paid_on.isoformat()}"
+    rows = tx.provider_adjustments.list(remittance=stored.id)
+    ids = [entry_id("suspense", each) for each in tx.payments.ids(stored.id)]
+    ids += [entry_id("suspense", f"{key}/{each.number}") for each in rows]
+    held = tx.books.money_entries_of([*ids, entry_id("cash", key)])
+    cause = Cause(document=document.id, actor=tx.scope.actor)
+    back = [
+        cents.reverse(each, cause=replace(cause, claim=each.cause.claim), holds_on=tx.now.date(), key=document.id)
+        for each in held
+    ]
+    tx.books.post_money_all(back)
+    tx.payments.drop(stored.id)
+    tx.provider_adjustments.drop(stored.id)
+    for task in tx.tasks.list(subject=stored.id, kind="remittance"):
+        tx.tasks.close(task.key, "a corrected remittance took its place")
+    tx.events.add(stored.id, "remittance.replaced", document=document.id, amount=stored.amount)
+
+
+def _end(
+    house: House, tx: Transaction, document: Document, place: Position, remitted: Remitted, posting: _Posting
+) -> None:
+    head = remitted.whole
+    beyond = _beyond(remitted)
+    if posting.foreign:
+        _tell_foreign(tx, posting.id)
+    else:
+        _tell_foreign_payee(house, tx, posting.id, head)
+        tx.books.post_money_all(_beside_claims(remitted, document, whole=not beyond))
+        provider_level.keep(tx, posting.id, head)
+        found = cents.total_balance(head.amount, beyond)
+        _tasks(tx, posting.id, [*found, *_strange(tx, posting.id, whole=not beyond)])
+    held = tx.payments.held(posting.id)
+    reason = PAYEE if posting.foreign else posting.held
+    tx.remittances.set_state(posting.id, "held" if held or beyond else "posted", reason)
+    if not posting.foreign:
+        provider_level.match(tx, head)
+        reassociate.remittance_came(tx, posting.id)
     tx.events.add(
-        stored,
+        posting.id,
         "remittance.posted",
         document=document.id,
-        claims=len(remittance.claims),
-        held=len(posting.held),
-        provider_adjustments=len(remittance.provider_adjustments),
+        claims=remitted.count,
+        held=held,
+        provider_adjustments=len(head.provider_adjustments),
         place=str(place),
     )
 
 
-def _claims(tx: Transaction, partner: str, remittance: Remittance) -> dict[str, StoredClaim]:
-    """Our claim for each CLP01 of the remittance that is ours."""
-    found = {}
-    for number in dict.fromkeys(each.control_number for each in remittance.claims):
-        for subject in subjects_of(tx, "clm01", number, partner):
-            if subject.startswith(CLAIM_PREFIX):
-                found[number] = tx.claims.get(subject, lock=True)
-    return found
+def _beside_claims(remitted: Remitted, document: Document, *, whole: bool) -> list[MoneyEntry]:
+    """PLB amounts, and cash that nothing explains: cash is what the bank shows; why it is not what the claims add up
+    to, the payer must say."""
+    head, key = remitted.whole, remitted.key
+    entries = []
+    for index, each in enumerate(head.provider_adjustments):
+        own = f"{key}/{index}"
+        if whole:
+            adjustment = replace(each, reason=code(each.reason))  # The reason names an account.
+            entries.append(
+                cents.post_provider_adjustment(adjustment, document=document.id, holds_on=head.paid_on, key=own)
+            )
+        else:
+            place = f"$.provider_adjustments[{index}]"
+            entries.append(_suspense("suspense", own, -each.amount, document, head, place))
+    beyond = _beyond(remitted)
+    if beyond:
+        entries.append(_suspense("cash", key, beyond, document, head, "$"))
+    return [each for each in entries if any(line.cents for line in each.lines)]
 
 
-def _repeated(
-    tx: Transaction, document: Document, stored: str, remittance: Remittance, known: dict[str, StoredClaim]
-) -> None:
-    before = tx.remittances.get(stored)
-    for each in known.values():
-        tx.events.add(each.id, "remittance.repeated", document=document.id, remittance=stored)
-    posted = {each.id for each in tx.books.money_entries(cause_document=before.document)}
-    differs = "another amount" if before.amount != remittance.amount else ""
-    for key in cents.payment_keys(remittance):
-        if not posted & {entry_id(kind, key) for kind in ("payment", "suspense")}:
-            differs = differs or "other claim payments"
-    if differs:
+def _suspense(kind: str, key: str, amount: int, document: Document, head: Remittance, segment: str) -> MoneyEntry:
+    return MoneyEntry(
+        id=entry_id(kind, key),
+        kind="suspense",
+        holds_on=head.paid_on,
+        cause=Cause(document=document.id, segment=segment),
+        lines=(MoneyLine(CASH, amount), MoneyLine(SUSPENSE, -amount)),
+    )
+
+
+def _strange(tx: Transaction, remittance: str, *, whole: bool) -> list[Finding]:
+    count, paid = tx.payments.strange(remittance)
+    if not count or not whole:
+        return []
+    sign = "-" if paid < 0 else ""
+    what = f"no claim of ours has the CLP01 of {count} claim payments: {sign}{abs(paid) // 100}.{abs(paid) % 100:02}"
+    fix = "It waits in suspense; find the claims, or ask the payer whose they are"
+    return [Finding(rule="remittance_claims", what=what, where="$.claims", fix=fix, source="domain facts, 5.3")]
+
+
+def _tell_foreign(tx: Transaction, remittance: str) -> None:
+    tx.tasks.open(
+        f"remittance:{remittance}:payee",
+        kind="remittance",
+        subject=remittance,
+        reason="its payee is none of our clinics, and none of its claims is ours: nothing of it was posted",
+        fix="Tell the partner that it sends somebody else's remittances; where the clinic is new, put it into the "
+        "configuration and have the 835 sent again",
+    )
+
+
+def _tell_foreign_payee(house: House, tx: Transaction, remittance: str, head: Remittance) -> None:
+    ours = {clinic.npi for each in house.settings.organisations for clinic in each.clinics}
+    if head.payee_npi and head.payee_npi not in ours:
         tx.tasks.open(
-            f"remittance:{stored}:{document.payload}",
+            f"remittance:{remittance}:payee",
             kind="remittance",
-            subject=stored,
-            reason=f"another remittance with the same payer, number and date states {differs}; it was not posted",
-            fix="Ask the payer which holds",
+            subject=remittance,
+            reason="its payee is none of our clinics, and claims in it are ours: it was posted",
+            fix="Ask the payer whom it paid",
         )
 
 
-def _charge_again(tx: Transaction, document: Document, claim: str, key: str, remittance: Remittance) -> None:
-    """A claim that was told to be rejected, so that its charge was taken back, is paid all the same: it is owed."""
-    stored = tx.claims.get(claim)
-    if State(stored.state) is not State.REJECTED:
-        return
-    owed = cents.post_claim(stored.claim, document=document.id, holds_on=remittance.paid_on, key=key)
-    if tx.books.post_money(owed):
-        tx.events.add(claim, "claim.charged_again", document=document.id)
-
-
-def _settled_beyond(tx: Transaction, claim: str) -> None:
-    """More came than was billed: a payment came twice under two numbers, or the reversal between them is missing."""
-    beyond = -tx.books.money_balances(claim=claim).get(RECEIVABLE, 0)
-    if beyond > 0:
-        tx.tasks.open(
-            f"beyond:{claim}",
-            kind="remittance",
-            subject=claim,
-            reason=f"payments and adjustments settle {beyond // 100}.{beyond % 100:02} more than was billed",
-            fix="Ask the payer whether it paid twice, or where the reversal of the earlier payment is",
-        )
-    else:
-        tx.tasks.close(f"beyond:{claim}", "it is settled to what was billed")
-
-
-def _tasks(tx: Transaction, subject: str, document: Document, findings: tuple[Finding, ...]) -> None:
+def _tasks(tx: Transaction, subject: str, findings: list[Finding]) -> None:
     for each in findings:
         key = f"remittance:{subject}:{each.where}:{each.what}"
         tx.tasks.open(key, kind="remittance", subject=subject, reason=each.reason, fix=each.fix)
-
-
-def _payment(
-    tx: Transaction,
-    document: Document,
-    remittance_id: str,
-    remittance: Remittance,
-    index: int,
-    claim: str,
-    table: Consequences,
-    key: str,
-) -> None:
-    """One claim payment: what it does to the visits that the claim committed, and where the claim stands now."""
-    payment = remittance.claims[index]
-    stored = tx.claims.get(claim, lock=True)
-    settlement = settle(
-        payment,
-        stored.claim,
-        held(tx, stored),
-        table,
-        shared={visit for _, visit in shared_visits(tx, stored)},
-        where=f"$.claims[{index}]",
-    )
-    buckets = sorted({move.standing.bucket.id for move in settlement.moves})
-    balances = tx.books.balances(buckets, lock=True)
-    cause = Cause(document=document.id, segment=f"CLP {index + 1}", claim=claim, actor=tx.scope.actor)
-    done = settled(settlement.moves, balances, cause=cause, holds_on=remittance.paid_on, key=key)
-    moved = {"consume": 0, "release": 0, "reverse": 0}
-    for entry in done.entries:
-        if tx.books.post(entry) and entry.kind in moved:
-            moved[entry.kind] += sum(each.quantity for each in entry.postings)
-    blocking = [each for each in (*settlement.tasks, *done.tasks) if each.severity is Severity.BLOCK]
-    _tasks(tx, claim, document, tuple(blocking))
-    state = _state(payment, table)
-    tx.claims.update(claim, state=state, payer_claim_number=payment.payer_claim_number or stored.payer_claim_number)
-    close_expectation(tx, claim, "835")
-    close_answers(tx, claim, "the payer has adjudicated it")
-    for kind, value in (("payer_claim_number", payment.payer_claim_number), ("check", remittance.check_number)):
-        tx.identifiers.add(claim, kind, value, partner=document.partner, document=document.id)
-    tx.events.add(
-        claim,
-        "claim.reversed" if payment.is_reversal else "claim.adjudicated",
-        document=document.id,
-        remittance=remittance_id,
-        state=str(state),
-        paid=payment.paid,
-        codes=sorted({f"{code(each.group)} {code(each.reason)}" for each in _adjustments(payment)}),
-        **{name: quantity for name, quantity in moved.items() if quantity},
-    )
-
-
-def _adjustments(payment: ClaimPayment) -> list[Adjustment]:
-    return [*payment.adjustments, *(each for line in payment.lines for each in line.adjustments)]
-
-
-def _state(payment: ClaimPayment, table: Consequences) -> State:
-    """Judged from what the payer allowed, line by line, never from CLP02 alone (domain facts, 5.1)."""
-    if payment.is_reversal:
-        return State.REVERSED
-    parts = payment.lines or (payment,)
-    recognised = [allowed(each, table) > 0 for each in parts]
-    if all(recognised):
-        return State.PAID
-    return State.PARTLY_PAID if any(recognised) else State.DENIED

@@ -24,6 +24,7 @@ class SentClaim:
     state: str
     authorization: str
     payer_claim_number: str
+    replaces: str = ""
     draws: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -41,7 +42,7 @@ class Come:
 
 
 _BRIEF = ("id", "organisation", "clinic", "partner", "payer", "state", "authorization", "payer_claim_number",
-          "control_number", "charge", "frequency")  # fmt: skip
+          "control_number", "charge", "frequency", "replaces")  # fmt: skip
 _ALL = sa.select(*(claims.c[name] for name in _BRIEF)).where(claims.c.sent_at.is_not(None)).order_by(claims.c.id)
 _BY_NUMBER = _ALL.where(
     claims.c.control_number.in_(sa.bindparam("wanted", expanding=True)), claims.c.partner == sa.bindparam("of_partner")
@@ -57,6 +58,19 @@ _LINES = Scoped(
     .where(claim_lines.c.claim.in_(sa.bindparam("wanted", expanding=True)))
     .order_by(claim_lines.c.claim, claim_lines.c.number),
     claim_lines,
+)
+_REPLACED = sa.select(claims.c.replaces).where(
+    claims.c.replaces.in_(sa.bindparam("wanted", expanding=True)),
+    claims.c.state.in_(sa.bindparam("states", expanding=True)),
+)
+_NUMBERED = Scoped(
+    sa.select(claims.c.control_number, claims.c.payer_claim_number, claims.c.id).where(
+        sa.or_(
+            claims.c.control_number.in_(sa.bindparam("wanted", expanding=True)),
+            claims.c.payer_claim_number.in_(sa.bindparam("wanted", expanding=True)),
+        )
+    ),
+    claims,
 )
 _SETTLE = (
     sa.update(claims)
@@ -92,6 +106,22 @@ class BilledClaims:
             return {}
         statement = _LOCK_BY_ID if lock else _FIND_BY_ID
         return {each.id: each for each in self._with_lines(self._session.within(statement, {"wanted": wanted}).all())}
+
+    def replaced(self, ids: Iterable[str], states: Iterable[str]) -> set[str]:
+        """Those of these claims that another one in one of these states replaces or voids."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return set()
+        rows = self._session.run(_REPLACED, {"wanted": wanted, "states": [str(each) for each in states]})
+        return set(rows.scalars())
+
+    def numbered(self, numbers: Iterable[str]) -> dict[str, str]:
+        """Our claim for each of these numbers that is a CLM01 of ours, or a payer's number of one of ours."""
+        wanted = sorted(set(numbers) - {""})
+        found: dict[str, str] = {}
+        for row in self._session.within(_NUMBERED, {"wanted": wanted}) if wanted else ():
+            found |= {row.payer_claim_number: row.id, row.control_number: row.id}
+        return {number: found[number] for number in wanted if number in found}
 
     def settle(self, come: Sequence[Come]) -> None:
         """Write what these have come to. They must be locked."""
@@ -132,6 +162,7 @@ class BilledClaims:
             state=row.state,
             authorization=row.authorization,
             payer_claim_number=row.payer_claim_number,
+            replaces=row.replaces,
             draws={each.control_number: (each.bucket, each.visit_key) for each in lines},
         )
 

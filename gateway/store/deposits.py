@@ -1,9 +1,10 @@
 """Deposits: payments of payers that a bank told of (an EFT with a reassociation trace), and the 835 that each belongs
 to. What the bank said never changes; what it is matched with may."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT compiles for SQLite, too.
@@ -45,6 +46,8 @@ class Reassociated:
     confidence: int = 0
 
 
+Paid = TypeVar("Paid")
+_NEAR = timedelta(days=10)
 _SHOWN = sa.select(*(deposits.c[name] for name in Deposit.__dataclass_fields__)).order_by(deposits.c.seq)
 _ADD = insert(deposits).on_conflict_do_nothing(index_elements=[deposits.c.id])
 _OF_CHECKS = Scoped(_SHOWN.where(deposits.c.check_number.in_(sa.bindparam("wanted", expanding=True))), deposits)
@@ -60,6 +63,22 @@ _MATCH = (
         changed_at=sa.bindparam("to_changed_at"),
     )
 )
+
+
+def around(
+    session: Session,
+    shown: Any,
+    table: sa.Table,
+    kind: Callable[..., Paid],
+    days: Iterable[date],
+    check_numbers: Iterable[str],
+) -> list[Paid]:
+    """Rows of payments, told by a bank or a payer, that may be the same as others of these days and trace numbers.
+    Banks pad trace numbers with zeros, and strip them: they are looked for with and without."""
+    numbers = {form for each in check_numbers for form in (each, each.lstrip("0"))} - {""}
+    near = [table.c.paid_on.between(day - _NEAR, day + _NEAR) for day in sorted(set(days))]
+    wanted = shown.where(sa.or_(table.c.check_number.in_(sorted(numbers)), *near))
+    return [kind(**row._mapping) for row in session.within(Scoped(wanted, table))]
 
 
 class Deposits:
@@ -104,6 +123,10 @@ class Deposits:
         if not wanted:
             return []
         return [Deposit(**row._mapping) for row in self._session.within(_OF_CHECKS, {"wanted": wanted})]
+
+    def around(self, days: Iterable[date], check_numbers: Iterable[str]) -> Sequence[Deposit]:
+        """Those of these trace numbers, and those that took effect within ten days of any of these days."""
+        return around(self._session, _SHOWN, deposits, Deposit, days, check_numbers)
 
     def match(self, found: Sequence[Reassociated]) -> None:
         """Write what these belong to now."""

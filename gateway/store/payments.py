@@ -120,6 +120,23 @@ _RESTATE = (
         changed_at=sa.bindparam("to_changed_at"),
     )
 )
+_OWNERS = (
+    sa.select(payments.c.organisation, payments.c.clinic)
+    .where(payments.c.remittance == sa.bindparam("of_remittance"), payments.c.claim != "")
+    .distinct()
+)
+_STRANGE = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(payments.c.paid), 0)).where(
+    payments.c.remittance == sa.bindparam("of_remittance"), payments.c.claim == ""
+)
+_HELD = sa.select(sa.func.count()).where(
+    payments.c.remittance == sa.bindparam("of_remittance"), payments.c.state != "posted"
+)
+_IDS = sa.select(payments.c.id).where(payments.c.remittance == sa.bindparam("of_remittance")).order_by(payments.c.seq)
+_REVERSED = sa.select(payments.c.claim).where(
+    payments.c.claim.in_(sa.bindparam("wanted", expanding=True)),
+    payments.c.status == "22",
+    payments.c.state == "posted",
+)
 _OF_REMITTANCE = sa.select(payments.c.id).where(payments.c.remittance == sa.bindparam("of_remittance"))
 _DROP_DENIALS = sa.delete(denials).where(denials.c.payment.in_(_OF_REMITTANCE))
 _DROP = sa.delete(payments).where(payments.c.remittance == sa.bindparam("of_remittance"))
@@ -154,6 +171,28 @@ class Payments:
         for row in self._session.within(_OF_CLAIMS, {"wanted": wanted}) if wanted else ():
             found.setdefault(row.claim, []).append(StoredPayment(**row._mapping))
         return found
+
+    def owners(self, remittance: str) -> set[tuple[str, str]]:
+        """Organisation and clinic of each claim of ours that it pays."""
+        return {(row[0], row[1]) for row in self._session.run(_OWNERS, {"of_remittance": remittance})}
+
+    def strange(self, remittance: str) -> tuple[int, int]:
+        """How many of its claim payments are of no claim of ours, and the cents that they pay."""
+        count, cents = self._session.run(_STRANGE, {"of_remittance": remittance}).one()
+        return int(count), int(cents)
+
+    def held(self, remittance: str) -> int:
+        """How many of its claim payments stand otherwise than posted."""
+        return int(self._session.run(_HELD, {"of_remittance": remittance}).scalar_one())
+
+    def ids(self, remittance: str) -> tuple[str, ...]:
+        """The ids of its claim payments, in the order of recording."""
+        return tuple(self._session.run(_IDS, {"of_remittance": remittance}).scalars())
+
+    def reversed_among(self, claims: Iterable[str]) -> set[str]:
+        """Those of these claims that a posted reversal took back."""
+        wanted = sorted(set(claims))
+        return set(self._session.run(_REVERSED, {"wanted": wanted}).scalars()) if wanted else set()
 
     def restate(self, changed: Sequence[Restated]) -> None:
         """Write how these stand now."""

@@ -70,6 +70,7 @@ _SHOWN = (
 _OF_PAYER = Scoped(
     _SHOWN.where(
         remittances.c.payer_id == sa.bindparam("of_payer"),
+        remittances.c.reason == "",
         provider_adjustments.c.provider.in_(sa.bindparam("wanted", expanding=True)),
     ),
     provider_adjustments,
@@ -101,7 +102,8 @@ class ProviderAdjustments:
         add_rows(self._session, provider_adjustments, _COLUMNS, values)
 
     def of_payer(self, payer_id: str, providers: Sequence[str]) -> list[StoredProviderRow]:
-        """Every row of these providers that this payer (TRN03) sent, in the order of recording."""
+        """Every row of these providers that this payer (TRN03) sent and that stands posted, in the order of recording;
+        those of a remittance that has something against it as a whole wait in suspense."""
         if not providers:
             return []
         rows = self._session.within(_OF_PAYER, {"of_payer": payer_id, "wanted": sorted(set(providers))})

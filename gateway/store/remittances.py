@@ -1,5 +1,6 @@
 """Remittances (835), each once by its business key: payer (TRN03), check or trace number (TRN02) and date (BPR16)."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT compiles for SQLite, too.
 
-from gateway.store.schema import remittances
+from gateway.store.deposits import around
+from gateway.store.schema import deposits, remittances
 from gateway.store.session import NotInStore, Scoped, Session
 
 
@@ -134,6 +136,20 @@ class Remittances:
         known = {"of_payer_id": payer_id, "of_check_number": check_number, "of_paid_on": paid_on}
         row = self._session.run(_KNOWN, known).first()
         return None if row is None else StoredRemittance(**row._mapping)
+
+    def around(self, days: Iterable[date], check_numbers: Iterable[str]) -> Sequence[StoredRemittance]:
+        """Those of these trace numbers, and those paid within ten days of any of these days."""
+        return around(self._session, _SHOWN, remittances, StoredRemittance, days, check_numbers)
+
+    def without_deposit(self, methods: Iterable[str], before: date) -> Sequence[StoredRemittance]:
+        """Those paid by one of these methods (BPR04) before a day that no deposit belongs to."""
+        statement = _SHOWN.where(
+            remittances.c.method.in_([str(each) for each in methods]),
+            remittances.c.paid_on < before,
+            remittances.c.amount > 0,
+            ~sa.exists().where(deposits.c.remittance == remittances.c.id),
+        ).order_by(remittances.c.seq)
+        return [StoredRemittance(**row._mapping) for row in self._session.within(Scoped(statement, remittances))]
 
     def progress(self, remittance: str) -> int:
         """How many of its claim payments were posted; holds it to the end of the transaction."""
