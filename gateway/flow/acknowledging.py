@@ -17,7 +17,7 @@ from gateway.flow.house import House, Transaction
 from gateway.flow.wire import interchange
 from gateway.settings import Partner
 from gateway.store import Document
-from gateway.x12.acknowledge import Acknowledged, Acknowledger, GroupAcknowledged, enclose, is_answer
+from gateway.x12.acknowledge import Acknowledged, Acknowledger, GroupAcknowledged, Judged, enclose, is_answer
 from gateway.x12.headers import InterchangeHeader, TechnicalAcknowledgment
 from gateway.x12.set_acknowledgment import NOT_SUPPORTED
 from gateway.x12.tree import STANDARD, Delimiters
@@ -37,17 +37,18 @@ class Listener:
 
     def hear(
         self,
-        part: InterchangeHeader | TechnicalAcknowledgment | Examined | Finding,
+        part: InterchangeHeader | TechnicalAcknowledgment | Examined | Judged | Finding,
         *,
         taken: bool = False,
         expected: bool = True,
     ) -> None:
         """``taken``: the set was read, and takes effect. ``expected``: it is of a kind that partners send to us."""
-        if not isinstance(part, Examined):
+        if not isinstance(part, Examined | Judged):
             self.acknowledged += self._acknowledger.take(part)
             return
         strange = not expected and not is_answer(part.set.type, part.set.version)
-        refused = NOT_SUPPORTED if strange and part.root is not None else ""
+        known = part.is_known if isinstance(part, Judged) else part.root is not None
+        refused = NOT_SUPPORTED if strange and known else ""
         self.acknowledged += self._acknowledger.take(part, taken=taken or None, refused=refused)
 
     def end(self, error: Exception | None = None) -> None:

@@ -50,6 +50,7 @@ class Adjudicated:
     moved: dict[str, dict[str, int]] = field(default_factory=dict)
     tasks: dict[str, list[Finding]] = field(default_factory=dict)
     restated: dict[str, list[str]] = field(default_factory=dict)  # Payments that another document made stand otherwise.
+    suspended: dict[str, Finding] = field(default_factory=dict)  # Those of them that wait now, by payment.
 
 
 def adjudicate(tx: Transaction, claims: Mapping[str, SentClaim], news: News) -> Adjudicated:
@@ -154,6 +155,11 @@ class _Desk:
             ]
         )
         self.done.restated[claim] = [row.id for row, stand in changed]
+        self.done.suspended |= {
+            row.id: cents.suspense(stand, advice_of(row), f"$.claims[{row.number}]")
+            for row, stand in changed
+            if stand.stands is not Stands.POSTED and row.state == Stands.POSTED.value
+        }
         moved = [(row, stand) for row, stand in changed if row.state != stand.stands.value]
         if not moved:
             return []

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Finding
+from gateway.flow import touching
 from gateway.flow.adjudicate import Adjudicated, News, adjudicate, blocking
 from gateway.flow.cases import code
 from gateway.flow.clock import LATE_ANSWERS, expectation_key
@@ -67,6 +68,7 @@ def post(
         strangers = [cents.entry_of(each, Stands.SUSPENSE, table, document=document.id) for each in unknown]
         tx.books.post_money_all([each for each in strangers if each.lines])
     _tell(tx, document, remittance, read, stands, done)
+    touching.settled(tx, [each.id for each in sent.values()], document.id)
     tx.remittances.set_progress(remittance, batch[-1].number + 1)
 
 
@@ -224,6 +226,10 @@ def _tell(
                 for task in open_tasks.get(claim, ()):
                     if task.key.startswith(f"payment:{payment}:"):
                         tx.tasks.close(task.key, "what it waited for has come")
+            elif payment in done.suspended:
+                found = done.suspended[payment]
+                key = f"payment:{payment}:{found.where}:{found.what}"
+                tx.tasks.open(key, kind="remittance", subject=claim, reason=found.reason, fix=found.fix)
         _beyond(tx, claim, done.positions[claim].beyond, open_tasks.get(claim, ()))
 
 

@@ -1,4 +1,4 @@
-"""Provider-level adjustments (PLB) of an 835: a row each, and what it is about, as far as all of a payer's rows tell."""
+"""Provider-level adjustments (PLB) of an 835: a row each, and what it is about as far as a payer's rows tell."""
 
 from gateway.domain.remittance import Remittance
 from gateway.errors import Severity

@@ -12,21 +12,23 @@ from typing import Any
 from gateway import logs
 from gateway.domain.answer import ClaimAcknowledgment, GroupAcknowledgment, InterchangeAcknowledgment
 from gateway.domain.decision import Decision
-from gateway.domain.remittance import Remittance
 from gateway.errors import Finding, GatewayError, Position, Severity
 from gateway.flow import acknowledging, answers, decide, remit
 from gateway.flow.cases import code
 from gateway.flow.house import House, Transaction
+from gateway.flow.remitted import Remitted
 from gateway.flow.wire import delimiters
 from gateway.settings import Partner
 from gateway.store import Document, Job
 from gateway.translate import maps
-from gateway.x12.acknowledge import Acknowledged
+from gateway.x12.acknowledge import Acknowledged, Judged
 from gateway.x12.headers import InterchangeHeader, TechnicalAcknowledgment
-from gateway.x12.validate import Examined, examine
+from gateway.x12.heard import hear
+from gateway.x12.validate import Examined, SetEnd, Unit
 
 log = logs.get()
 CHUNK = 256 * 1024
+STREAMED = frozenset({"835"})  # Sets that may be too long to hold.
 ALIKE_MAX = 20  # findings of one rule about one document that are told one by one
 
 MAPS = {
@@ -46,6 +48,7 @@ class Received:
     record: Any = None
     findings: tuple[Finding, ...] = ()
     header: InterchangeHeader | None = None
+    expected: bool = True  # It is of a kind that partners send to us.
 
 
 # SE missing, its count wrong, or its number another set's (X12.6): segments may be lost.
@@ -56,7 +59,7 @@ NAMES = {
     GroupAcknowledgment: "999",
     ClaimAcknowledgment: "277CA",
     Decision: "278 response",
-    Remittance: "835",
+    Remitted: "835",
 }
 
 Reaction = Callable[[House, Transaction, Document, Position, Any], None]
@@ -65,7 +68,7 @@ REACTIONS: dict[type, Reaction] = {
     GroupAcknowledgment: answers.react,
     ClaimAcknowledgment: answers.react,
     Decision: decide.react,
-    Remittance: remit.react,
+    Remitted: remit.react,
 }
 
 
@@ -81,6 +84,7 @@ def receive(house: House, job: Job) -> None:
     said = [_refused(each, partner) for each in listener.acknowledged]
     due = acknowledging.prepare(partner, said, at)
     blocked = {index: found for index, each in enumerate(read) if (found := _blocked(each, partner))}
+    _post_ahead(house, document, read, blocked)
     while True:  # Ends: each turn finds one more that has no effect.
         try:
             with house.store.transaction(house.everything()) as tx:
@@ -91,6 +95,16 @@ def receive(house: House, job: Job) -> None:
         except _NoEffect as error:
             blocked[error.index] = error.finding
     log.info("document.read", document=document.id, partner=document.partner, records=len(read), waiting=len(blocked))
+
+
+def _post_ahead(house: House, document: Document, read: Sequence[Received], blocked: dict[int, Finding]) -> None:
+    """Long remittances take effect in batches, each of which commits by itself, but for the last one of each."""
+    for index, each in enumerate(read):
+        if index not in blocked and isinstance(each.record, Remitted):
+            try:
+                remit.ahead(house, document, index, each.record)
+            except Exception as error:
+                blocked[index] = _trouble(document, each, error)
 
 
 def _log_findings(document: Document, read: Sequence[Received]) -> None:
@@ -114,10 +128,12 @@ class _NoEffect(Exception):
         self.finding = finding
 
 
-def again(house: House, tx: Transaction, document: Document, content: Mapping[str, Any]) -> None:
+def again(
+    house: House, tx: Transaction, document: Document, read: Sequence[Received], content: Mapping[str, Any]
+) -> None:
     """What a ``receive`` input says that was done: the same records of the document take effect, and no other."""
     blocked = {int(index): Finding(rule=rule, what="it waited", fix="") for index, rule in content["blocked"].items()}
-    take_effect(house, tx, document, list(read_document(house, document)), blocked)
+    take_effect(house, tx, document, read, blocked)
 
 
 def take_effect(
@@ -169,15 +185,30 @@ def read_document(
     alike: Counter[str] = Counter()
     with house.store.payloads.open(document.payload) as stream:
         try:
-            for part in examine(iter(lambda: stream.read(CHUNK), b"")):
+            streamed: _Streamed | None = None
+            for part in hear(iter(lambda: stream.read(CHUNK), b""), STREAMED):
                 parts += 1
-                if not isinstance(part, Examined):
-                    heard.hear(part)
                 if isinstance(part, InterchangeHeader):
+                    heard.hear(part)
                     interchange, header = part.control_number, part
                 elif isinstance(part, TechnicalAcknowledgment):
+                    heard.hear(part)
                     yield Received(place=Position(interchange=interchange, tag="TA1"), record=_ta1(part), header=header)
+                elif isinstance(part, Unit):
+                    streamed = streamed or _Streamed(part.guide)
+                    streamed.take(part)
+                elif isinstance(part, SetEnd):
+                    received = (streamed or _Streamed(part.guide)).end(part, interchange, header)
+                    streamed = None
+                    yield received
+                elif isinstance(part, Judged):
+                    taken = received.record is not None and not _lacks_a_part(received)
+                    heard.hear(part, taken=taken, expected=received.expected)
+                elif isinstance(part, Finding) and _is_of_a_set(part):
+                    streamed = streamed or _Streamed("")
+                    streamed.hear(part)
                 elif isinstance(part, Finding):
+                    heard.hear(part)
                     alike[part.rule] += 1
                     if alike[part.rule] > ALIKE_MAX:
                         continue
@@ -198,6 +229,69 @@ def read_document(
         yield Received(place=Position(), findings=(nothing,))
 
 
+def _is_of_a_set(finding: Finding) -> bool:
+    return isinstance(finding.where, Position) and bool(finding.where.set)
+
+
+class _Streamed:
+    """A set that is read unit by unit, for it may be too long to hold: an 835."""
+
+    def __init__(self, guide: str) -> None:
+        self._remitted = Remitted()
+        self._findings: list[Finding] = []
+        self._alike: Counter[str] = Counter()
+        self._error: Exception | None = None
+        self._units = maps.load(MAPS[guide]).units() if guide in MAPS else None
+
+    def hear(self, finding: Finding) -> None:
+        """One that is wrong with the set; of one rule the first are kept."""
+        self._alike[finding.rule] += 1
+        if self._alike[finding.rule] <= ALIKE_MAX or finding.rule in NOT_WHOLE:
+            self._findings.append(finding)
+
+    def take(self, part: Unit) -> None:
+        """The next claim payment; after one that cannot be read, the set cannot be taken."""
+        if self._units is None:
+            self._units = maps.load(MAPS[part.guide]).units()
+        if self._error is None:
+            try:
+                self._remitted.take(self._units.read(part.loop, part.around))
+            except Exception as error:
+                self._error = error
+
+    def end(self, part: SetEnd, interchange: str, header: InterchangeHeader | None) -> Received:
+        """The remittance, or why there is none."""
+        group = part.set.group.control_number if part.set.group else ""
+        place = Position(interchange=interchange, group=group, set=part.set.control_number)
+        name = MAPS.get(part.guide)
+        if part.root is None or name is None:
+            findings = (_unexpected(part.set.type, place), *self._findings)
+            return Received(place=place, findings=findings, header=header, expected=False)
+        try:
+            if self._error is not None:
+                raise self._error
+            self._remitted.end(maps.load(name).read(part.root))
+        except Exception as error:
+            return Received(place=place, findings=(_not_read(error, place), *self._findings), header=header)
+        return Received(place=place, record=self._remitted, findings=tuple(self._findings), header=header)
+
+
+def _unexpected(kind: str, place: Position) -> Finding:
+    return Finding(
+        rule="x12.transaction.unexpected",
+        what=f"a set of type {code(kind)} is nothing that a partner sends to us, or not in this version",
+        fix="Ask the partner what it is for",
+        where=place,
+    )
+
+
+def _not_read(error: Exception, place: Position) -> Finding:
+    if not isinstance(error, GatewayError):
+        return _unreadable(error)
+    fix = error.fix or "Ask the partner to send it again"
+    return Finding(rule="wire.read", what=error.what, fix=fix, where=error.where if str(error.where) else place)
+
+
 def _unreadable(error: Exception) -> Finding:
     if not isinstance(error, GatewayError):
         log.exception("document.unreadable")
@@ -213,21 +307,12 @@ def _read_set(part: Examined, interchange: str, header: InterchangeHeader | None
     place = Position(interchange=interchange, group=group, set=part.set.control_number)
     name = MAPS.get(part.guide)
     if part.root is None or name is None:
-        unexpected = Finding(
-            rule="x12.transaction.unexpected",
-            what=f"a set of type {code(part.set.type)} is nothing that a partner sends to us, or not in this version",
-            fix="Ask the partner what it is for",
-            where=place,
-        )
-        return Received(place=place, findings=(unexpected, *part.findings), header=header)
+        findings = (_unexpected(part.set.type, place), *part.findings)
+        return Received(place=place, findings=findings, header=header, expected=False)
     try:
         record = maps.load(name).read(part.root)
-    except GatewayError as error:
-        fix = error.fix or "Ask the partner to send it again"
-        finding = Finding(rule="wire.read", what=error.what, fix=fix, where=error.where if str(error.where) else place)
-        return Received(place=place, findings=(finding, *part.findings), header=header)
     except Exception as error:
-        return Received(place=place, findings=(_unreadable(error), *part.findings), header=header)
+        return Received(place=place, findings=(_not_read(error, place), *part.findings), header=header)
     return Received(place=place, record=record, findings=part.findings, header=header)
 
 

@@ -60,7 +60,9 @@ def again(house: House, tx: Transaction, document: Document, remitted: Remitted,
 
 
 def _one_ahead(house: House, tx: Transaction, document: Document, index: int, remitted: Remitted) -> bool:
-    posting = _begin(house, tx, document, remitted)
+    if remitted.count <= BATCH:
+        return False
+    posting = _begin(house, tx, document, remitted, telling=False)
     if posting is None or remitted.count - posting.start <= BATCH:
         return False
     batch = next(remitted.batches(BATCH, posting.start))
@@ -71,8 +73,10 @@ def _one_ahead(house: House, tx: Transaction, document: Document, index: int, re
     return True
 
 
-def _begin(house: House, tx: Transaction, document: Document, remitted: Remitted) -> _Posting | None:
-    """Its row, new or found; None where there is nothing to post."""
+def _begin(
+    house: House, tx: Transaction, document: Document, remitted: Remitted, *, telling: bool = True
+) -> _Posting | None:
+    """Its row, new or found; None where there is nothing to post. ``telling`` says why there is nothing."""
     head = remitted.whole
     held = Held.TOTAL_UNBALANCED.value if _beyond(remitted) else ""
     stored = tx.remittances.find(head.payer_id, head.check_number, head.paid_on)
@@ -80,7 +84,8 @@ def _begin(house: House, tx: Transaction, document: Document, remitted: Remitted
         foreign = stored.reason == PAYEE
         return _Posting(id=stored.id, start=tx.remittances.progress(stored.id), held=held, foreign=foreign)
     if stored is not None and stored.digest == remitted.digest:
-        _noted(tx, document, stored, remitted)
+        if telling:
+            _noted(tx, document, stored, remitted)
         return None
     foreign = _is_foreign(house, tx, document, remitted)
     if stored is None:
@@ -104,7 +109,8 @@ def _begin(house: House, tx: Transaction, document: Document, remitted: Remitted
             remittance, amount=head.amount, claims=remitted.count, digest=remitted.digest, document=document.id
         )
     else:
-        _differs(tx, document, stored, remitted)
+        if telling:
+            _differs(tx, document, stored, remitted)
         return None
     if foreign:
         tx.remittances.set_state(remittance, "posting", PAYEE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from gateway.errors import GatewayError
-from gateway.flow import accept, changes, clock, deadlines, delivered, receive, recheck, resend, submit
+from gateway.flow import accept, changes, clock, deadlines, delivered, receive, recheck, remit, resend, submit
 from gateway.flow.house import House, Transaction
 from gateway.store import Document, Input, NotInStore
 from gateway.store.replaying import Replaying, compared
@@ -37,10 +37,19 @@ class _Again:
     tx: Transaction
     given: Input
     original: Transaction
+    last: dict[str, list[receive.Received]]
 
     def document(self) -> Document:
         """The document as it is in the replay."""
         return self.tx.documents.get(self.given.document)
+
+    def records(self) -> list[receive.Received]:
+        """The document's records. Those of the last one are kept: a long remittance is read for each of its batches."""
+        document = self.document()
+        if document.id not in self.last:
+            self.last.clear()
+            self.last[document.id] = list(receive.read_document(self.house, document))
+        return self.last[document.id]
 
 
 def replay(house: House) -> Replayed:
@@ -48,6 +57,7 @@ def replay(house: House) -> Replayed:
     with house.reading() as original, Replaying(house.store) as store:
         inputs = original.inputs.list()
         again = replace(house, store=store, clock=store.now)
+        last: dict[str, list[receive.Received]] = {}
         done: Counter[str] = Counter()
         passed: Counter[str] = Counter()
         for group in _transactions(inputs):
@@ -56,7 +66,7 @@ def replay(house: House) -> Replayed:
                 for given in group:
                     handler = _HANDLERS.get(given.name)
                     if handler is not None:
-                        handler(_Again(again, tx, given, original))
+                        handler(_Again(again, tx, given, original, last))
                         done[given.name] += 1
                     elif given.name in PASSED:
                         passed[given.name] += 1
@@ -99,7 +109,12 @@ def _submit(again: _Again) -> None:
 
 
 def _receive(again: _Again) -> None:
-    receive.again(again.house, again.tx, again.document(), again.given.content)
+    receive.again(again.house, again.tx, again.document(), again.records(), again.given.content)
+
+
+def _remit(again: _Again) -> None:
+    record = again.given.content["record"]
+    remit.again(again.house, again.tx, again.document(), again.records()[record].record, record)
 
 
 def _delivered(again: _Again) -> None:
@@ -137,6 +152,7 @@ _HANDLERS: Mapping[str, Callable[[_Again], None]] = {
     "accept": _accept,
     "submit": _submit,
     "receive": _receive,
+    "remit": _remit,
     "delivered": _delivered,
     "expire": _expire,
     "deadlines": _deadlines,
