@@ -4,19 +4,16 @@ A positive line adds to its account, a negative one takes from it, and an entry'
 not explain is never made to fit: it stands in ``suspense`` beside a finding that names the sum and the place.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from json import dumps
 
-from gateway.domain.plain import to_plain
-from gateway.domain.remittance import Adjustment, ClaimPayment, ProviderAdjustment, Remittance
+from gateway.domain.remittance import ClaimPayment, ProviderAdjustment, Remittance
 from gateway.errors import Finding
-from gateway.ledger.advice import ELSEWHERE, RECEIVABLE, Advice, Head, Held, other_payer
+from gateway.ledger.advice import RECEIVABLE, Advice, Head, Held
 from gateway.ledger.billed import BilledClaim
 from gateway.ledger.consequences import Consequences
-from gateway.ledger.entry import Cause, digest, entry_id
-from gateway.ledger.outcome import in_order
+from gateway.ledger.entry import Cause, entry_id
 from gateway.ledger.position import NO_ORIGINAL, ORIGINAL_HELD, PaymentStand, Stands
 
 CASH = "cash:payer"
@@ -57,16 +54,6 @@ class MoneyEntry:
         assert sum(line.cents for line in self.lines) == 0, "the lines of an entry sum to zero"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemittancePosting:
-    """What a remittance posts. ``held`` are the indexes of claim payments that stand in suspense: they balance
-    nowhere, or their claim is not known, and the units book leaves them alone, too."""
-
-    entries: tuple[MoneyEntry, ...]
-    findings: tuple[Finding, ...]
-    held: frozenset[int]
-
-
 def post_claim(claim: BilledClaim, *, document: str = "", holds_on: date, key: str = "") -> MoneyEntry:
     """The charge becomes what the payer owes. A claim that is sent again with another ``key`` counts again."""
     lines = _lines((RECEIVABLE, claim.charge), (REVENUE, -claim.charge))
@@ -83,22 +70,6 @@ def reverse(entry: MoneyEntry, *, cause: Cause, holds_on: date, key: str) -> Mon
         cause=cause,
         lines=tuple(MoneyLine(each.account, -each.cents) for each in entry.lines),
         reverses=entry.id,
-    )
-
-
-def post_payment(
-    payment: ClaimPayment, table: Consequences, *, claim: str, document: str = "", holds_on: date, key: str
-) -> MoneyEntry:
-    """Moves a claim's charge off what the payer owes to wherever the 835 says it went; a reversal's amounts are
-    negative already. ``claim`` is our id; ``key`` names the payment, as ``payment_keys`` does. It must balance."""
-    amounts = [(CASH, payment.paid), (RECEIVABLE, -payment.charge)]
-    amounts += [(table.account(each), each.amount) for each in _adjustments(payment)]
-    return MoneyEntry(
-        id=entry_id("payment", key),
-        kind="reversal" if payment.is_reversal else "payment",
-        holds_on=holds_on,
-        cause=Cause(document=document, claim=claim),
-        lines=_lines(*amounts),
     )
 
 
@@ -196,60 +167,6 @@ def _suspense(name: str, key: str, amount: int, head: Head, cause: Cause) -> Mon
     return MoneyEntry(id=entry_id(name, key), kind="suspense", holds_on=head.paid_on, cause=cause, lines=lines)
 
 
-def post_remittance(
-    remittance: Remittance,
-    table: Consequences,
-    *,
-    claims: Mapping[str, BilledClaim],
-    adjudicated: Collection[str] = (),
-    document: str = "",
-) -> RemittancePosting:
-    """Everything that a remittance posts. ``claims`` gives our claim for each CLP01 that is ours; ``adjudicated`` are
-    the CLP01 that were settled by an earlier remittance. Where the whole does not balance, all of its money is held."""
-    findings = list(balance(remittance))
-    held = _unbalanced(remittance, findings)
-    cash_differs = _cash_difference(remittance)
-    settled = set(adjudicated)
-    for index in in_order(remittance.claims, adjudicated):
-        payment = remittance.claims[index]
-        number = payment.control_number
-        if number not in claims:
-            findings.append(_finding("no claim of ours has this CLP01", f"$.claims[{index}]", payment.paid))
-            held.add(index)
-        elif payment.status in ELSEWHERE or other_payer(payment, claims[number]):
-            what = f"CLP02 {payment.status} is not this claim's own payment"
-            findings.append(_finding(what, f"$.claims[{index}]", payment.paid))
-            held.add(index)
-        elif payment.is_reversal and number not in settled:
-            findings.append(_finding("a reversal of a claim never settled", f"$.claims[{index}]", payment.paid))
-            held.add(index)
-        elif index not in held:
-            settled.add(number)
-    if cash_differs:
-        held = set(range(len(remittance.claims)))
-    entries = list(_entries(remittance, table, claims, held, document, whole=not cash_differs))
-    if cash_differs:  # Cash is what the bank shows; why it is not what the claims add up to, the payer must say.
-        lines = _lines((CASH, cash_differs), (SUSPENSE, -cash_differs))
-        cause, key = Cause(document=document), _key(remittance)
-        entries.append(
-            MoneyEntry(id=entry_id("cash", key), kind="suspense", holds_on=remittance.paid_on, cause=cause, lines=lines)
-        )
-    moving = tuple(each for each in entries if each.lines)  # What moves nothing is no entry.
-    return RemittancePosting(entries=moving, findings=tuple(findings), held=frozenset(held))
-
-
-def payment_keys(remittance: Remittance) -> tuple[str, ...]:
-    """A name for each claim payment: the remittance's, a digest of its content, and which of its equals it is. Both
-    books use it, so that the same remittance, read again, posts nothing new."""
-    counted: dict[str, int] = {}
-    keys = []
-    for payment in remittance.claims:
-        name = digest("pa", dumps(to_plain(payment), sort_keys=True))
-        counted[name] = counted.get(name, 0) + 1
-        keys.append(f"{_key(remittance)}/{name}/{counted[name]}")
-    return tuple(keys)
-
-
 def balance(remittance: Remittance) -> tuple[Finding, ...]:
     """The three balances of an 835 (domain facts, 5.2), each difference with its sum and its place."""
     claims = (claim_balance(each, f"$.claims[{at}]") for at, each in enumerate(remittance.claims))
@@ -304,63 +221,10 @@ def violations(balances: Mapping[str, int]) -> list[Finding]:
     return [_finding("the accounts of the money book do not sum to zero", "ledger", total)] if total else []
 
 
-def _entries(
-    remittance: Remittance,
-    table: Consequences,
-    claims: Mapping[str, BilledClaim],
-    held: Collection[int],
-    document: str,
-    *,
-    whole: bool,
-) -> Iterable[MoneyEntry]:
-    keys = payment_keys(remittance)
-    for index, payment in enumerate(remittance.claims):
-        ours = claims.get(payment.control_number)
-        claim = ours.id if ours else ""
-        if index not in held:
-            yield post_payment(
-                payment, table, claim=claim, document=document, holds_on=remittance.paid_on, key=keys[index]
-            )
-            continue
-        yield MoneyEntry(
-            id=entry_id("suspense", keys[index]),
-            kind="suspense",
-            holds_on=remittance.paid_on,
-            cause=Cause(document=document, claim=claim, segment=f"$.claims[{index}]"),
-            lines=_lines((CASH, payment.paid), (SUSPENSE, -payment.paid)),
-        )
-    for index, adjustment in enumerate(remittance.provider_adjustments):
-        key = f"{_key(remittance)}/{index}"
-        if whole:
-            yield post_provider_adjustment(adjustment, document=document, holds_on=remittance.paid_on, key=key)
-            continue
-        yield MoneyEntry(
-            id=entry_id("suspense", key),
-            kind="suspense",
-            holds_on=remittance.paid_on,
-            cause=Cause(document=document, segment=f"$.provider_adjustments[{index}]"),
-            lines=_lines((SUSPENSE, adjustment.amount), (CASH, -adjustment.amount)),
-        )
-
-
-def _unbalanced(remittance: Remittance, findings: Iterable[Finding]) -> set[int]:
-    places = [str(each.where) for each in findings]
-    paths = ((index, f"$.claims[{index}]") for index in range(len(remittance.claims)))
-    return {index for index, path in paths if any(each.startswith(path) for each in places)}
-
-
 def _cash_difference(remittance: Remittance) -> int:
     """What BPR02 has more than the claims and the provider's adjustments explain."""
     claims = sum(each.paid for each in remittance.claims)
     return remittance.amount - claims + sum(each.amount for each in remittance.provider_adjustments)
-
-
-def _adjustments(payment: ClaimPayment) -> tuple[Adjustment, ...]:
-    return (*payment.adjustments, *(each for line in payment.lines for each in line.adjustments))
-
-
-def _key(remittance: Remittance) -> str:
-    return f"{remittance.payer_id}/{remittance.check_number}/{remittance.paid_on.isoformat()}"
 
 
 def _lines(*amounts: tuple[str, int]) -> tuple[MoneyLine, ...]:
