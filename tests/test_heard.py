@@ -14,7 +14,7 @@ from gateway.x12.validate import Examined, SetEnd, Unit, examine
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
 
-from x12_files import Form, interchange  # noqa: E402
+from x12_files import Form, interchange
 
 SETS = ("835",)
 CHUNK = 3000
@@ -41,11 +41,11 @@ def heard(data: bytes) -> tuple[list[object], list[Acknowledged]]:
     for part in hear(chunks(data), SETS):
         if isinstance(part, Unit):
             records.append(reader.read(part.loop, part.around))
-        elif isinstance(part, Judged):
-            said += list(acknowledger.take(part))
-        elif isinstance(part, InterchangeHeader | TechnicalAcknowledgment):
-            said += list(acknowledger.take(part))
-        elif isinstance(part, Finding) and not (isinstance(part.where, Position) and part.where.set):
+        elif (
+            isinstance(part, Judged)
+            or isinstance(part, InterchangeHeader | TechnicalAcknowledgment)
+            or (isinstance(part, Finding) and not (isinstance(part.where, Position) and part.where.set))
+        ):
             said += list(acknowledger.take(part))
     return records, [*said, *acknowledger.end()]
 

@@ -191,6 +191,7 @@ event_providers = st.builds(parties.EventProvider, role=st.sampled_from(parties.
 
 @st.composite
 def requests(draw: st.DrawFn) -> authorization.AuthorizationRequest:
+    window = draw(windows())
     return authorization.AuthorizationRequest(
         id=draw(numbers(8)),
         organisation="org",
@@ -220,7 +221,8 @@ def requests(draw: st.DrawFn) -> authorization.AuthorizationRequest:
         previous_number=draw(or_blank(numbers(20))),
         administrative_reference=draw(or_blank(numbers(20))),
         trace=draw(numbers(30)),
-        **draw(windows()),
+        starts_on=window["starts_on"],
+        ends_on=window["ends_on"],
     )
 
 

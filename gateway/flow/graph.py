@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX
 from gateway.flow.house import Transaction
+from gateway.flow.provider_level import hidden
 from gateway.store import NotInStore
 
 NODES_MAX = 500
@@ -107,7 +108,8 @@ class _Growing:
             for each in self._rows(kind, "id", [known.subject]) if kind else ():
                 found.setdefault(each.id, known.kind)
         for kind, column, key in _NUMBERS:
-            for each in self._rows(kind, column, [value]):
+            also = [hidden(self._tx, value)] if kind == "provider_adjustment" else []
+            for each in self._rows(kind, column, [value, *also]):
                 found.setdefault(each.id, key)
         return found
 

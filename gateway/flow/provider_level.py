@@ -12,6 +12,9 @@ from gateway.store.provider_adjustments import Matched, ProviderRow, StoredProvi
 def keep(tx: Transaction, remittance: str, head: Remittance) -> None:
     """The remittance's rows, once."""
     owner = tx.owner_of(remittance)
+    references = [each.reference for each in head.provider_adjustments]
+    checks = tx.links.by("remittance", "check_number", references, limit=len(references))
+    ours = {head.check_number, *tx.billed.numbered(references), *(each["check_number"] for each in checks)}
     rows = [
         ProviderRow(
             id=digest("pl", remittance, str(number)),
@@ -19,10 +22,10 @@ def keep(tx: Transaction, remittance: str, head: Remittance) -> None:
             clinic=owner[1],
             remittance=remittance,
             number=number,
-            provider=each.provider,
+            provider=each.provider if each.provider.isdigit() else "?",
             period_ends_on=each.period_ends_on,
             reason=code(each.reason),
-            reference=each.reference,
+            reference=each.reference if each.reference in ours else hidden(tx, each.reference),
             amount=each.amount,
         )
         for number, each in enumerate(head.provider_adjustments)
@@ -30,9 +33,14 @@ def keep(tx: Transaction, remittance: str, head: Remittance) -> None:
     tx.provider_adjustments.add(rows)
 
 
+def hidden(tx: Transaction, reference: str) -> str:
+    """PLB03-2 that is no number of ours may be anybody's account: a keyed hash of it, the same for the same."""
+    return f"~{tx.keys.fingerprint('plb', reference)[:32]}" if reference else ""
+
+
 def match(tx: Transaction, head: Remittance) -> None:
     """Works out anew what the rows of this payer and these providers are about: a partner of theirs may have come."""
-    providers = sorted({each.provider for each in head.provider_adjustments})
+    providers = sorted({each.provider for each in head.provider_adjustments if each.provider.isdigit()})
     rows = tx.provider_adjustments.of_payer(head.payer_id, providers)
     claims = tx.billed.numbered([each.reference for each in rows])
     reversed_claims = tx.payments.reversed_among(claims.values())

@@ -95,7 +95,7 @@ def _begin(
             paid_on=head.paid_on,
             produced_on=head.produced_on,
             method=code(head.method),
-            payee=head.payee_npi,
+            payee=head.payee_npi if head.payee_npi.isdigit() else "",
             amount=head.amount,
             claims=remitted.count,
             digest=remitted.digest,
