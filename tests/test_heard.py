@@ -41,10 +41,8 @@ def heard(data: bytes) -> tuple[list[object], list[Acknowledged]]:
     for part in hear(chunks(data), SETS):
         if isinstance(part, Unit):
             records.append(reader.read(part.loop, part.around))
-        elif (
-            isinstance(part, Judged)
-            or isinstance(part, InterchangeHeader | TechnicalAcknowledgment)
-            or (isinstance(part, Finding) and not (isinstance(part.where, Position) and part.where.set))
+        elif isinstance(part, Judged | InterchangeHeader | TechnicalAcknowledgment) or (
+            isinstance(part, Finding) and not (isinstance(part.where, Position) and part.where.set)
         ):
             said += list(acknowledger.take(part))
     return records, [*said, *acknowledger.end()]
