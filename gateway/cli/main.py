@@ -40,6 +40,8 @@ app.add_typer(as2_app, name="as2")
 app.add_typer(db_app, name="db")
 tables_app = typer.Typer(help="Published tables: NCCI, MUE, ICD-10-CM, CARC, RARC.", no_args_is_help=True)
 app.add_typer(tables_app, name="tables")
+deposits_app = typer.Typer(help="What a bank says that payers paid, and the 835 of each.", no_args_is_help=True)
+app.add_typer(deposits_app, name="deposits")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Write = Annotated[
@@ -568,6 +570,32 @@ def db_upgrade(as_json: Json = False, config: Config = None) -> None:
 
     before, after = upgrade(_settings(config))
     emit({"before": before, "after": after}, f"schema: {before} -> {after}", as_json=as_json)
+
+
+@deposits_app.command("import")
+def deposits_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A bank's file in the form of NACHA.")],
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Take a bank's file in: each payment of a payer is kept once, and looks for its 835."""
+    from gateway.cli.deposits import take_in
+
+    with _house(config) as house:
+        raise typer.Exit(take_in(house, file, as_json=as_json))
+
+
+@deposits_app.command("list")
+def deposits_list(
+    unmatched: Annotated[bool, typer.Option("--unmatched", help="Only what lacks its other half, both ways.")] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show deposits with the 835 that each belongs to, or deposits without an 835 and 835s without a deposit."""
+    from gateway.cli.deposits import show
+
+    with _house(config) as house:
+        raise typer.Exit(show(house, unmatched=unmatched, as_json=as_json))
 
 
 @tables_app.command("import")

@@ -25,8 +25,12 @@ class Lacking:
 
 
 def remittance_came(tx: Transaction, remittance: str) -> None:
-    """An 835 looks for its deposit."""
-    _settle(tx, [tx.remittances.get(remittance)])
+    """An 835 looks for its deposit; what is near is looked at with all that is near it, so that the order of arrival
+    decides nothing."""
+    came = tx.remittances.get(remittance)
+    near = tx.deposits.around({came.paid_on}, {came.check_number})
+    if near:
+        deposits_came(tx, near)
 
 
 def deposits_came(tx: Transaction, deposits: Sequence[Deposit]) -> None:
@@ -62,7 +66,7 @@ def _settle(tx: Transaction, remittances: Sequence[StoredRemittance]) -> None:
     changed = []
     for match in reassociated(deposits, moving):
         before = known[match.deposit]
-        if not match.remittance and before.state != "waiting":
+        if not match.remittance and before.remittance and before.remittance not in sums:
             continue  # Its remittance is not among these.
         after = _matched(match)
         if (before.state, before.remittance, before.reason) != (after.state, after.remittance, after.reason):
@@ -73,7 +77,7 @@ def _settle(tx: Transaction, remittances: Sequence[StoredRemittance]) -> None:
 
 def _matched(match: Match) -> Reassociated:
     if not match.remittance:
-        return Reassociated(id=match.deposit, state="waiting")
+        return Reassociated(id=match.deposit, state="waiting", reason="several fit" if match.fits else "")
     sure = match.confidence >= SURE_ENOUGH
     return Reassociated(
         id=match.deposit,
@@ -91,16 +95,24 @@ SURE_ENOUGH = 80
 
 def _tell(tx: Transaction, deposit: Deposit, match: Match, sums: dict[str, int]) -> None:
     key = f"deposit:{deposit.id}"
-    if not match.remittance or (not match.differs and match.confidence >= SURE_ENOUGH):
+    if not match.remittance and not match.fits:
+        tx.tasks.close(key, "nothing fits it any more")
+        return
+    if match.remittance and (not match.differs and match.confidence >= SURE_ENOUGH):
         tx.tasks.close(key, "its remittance has come")
         return
-    if match.differs:
+    if match.fits:
+        fitting = ", ".join(_money(sums[each]) for each in match.fits)
+        reason = f"deposits and remittances fit each other alike: the bank has {_money(deposit.amount)}, they {fitting}"
+        fix = "Compare the payer's notices with the bank's, and say which belong together"
+    elif match.differs:
         reason = f"the bank has {_money(deposit.amount)} for a remittance of {_money(sums[match.remittance])}"
         fix = "Ask the payer, or the bank, what the difference is"
     else:
         reason = f"a deposit and a remittance of {_money(deposit.amount)} from one payer have different trace numbers"
         fix = "Compare both with the payer's notice, and say whether they are the same payment"
-    tx.tasks.open(key, kind="deposit", subject=match.remittance, reason=reason, fix=fix)
+    tx.tasks.close(key, "it stands otherwise now")
+    tx.tasks.open(key, kind="deposit", subject=match.remittance or deposit.id, reason=reason, fix=fix)
 
 
 def _money(cents: int) -> str:

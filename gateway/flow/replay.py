@@ -162,6 +162,7 @@ _HANDLERS: Mapping[str, Callable[[_Again], None]] = {
 }
 PASSED: Mapping[str, str] = {
     "answer_overdue": "it asks a person",
+    "deposits": "money is posted from the 835; what a bank says of it moves no book",
     "job_retry": "the job that was put back leaves inputs of its own",
     "partner_resume": "it lets traffic go on",
     "tables_import": "what a check found in a table is in the input of the submission that it held up",

@@ -27,13 +27,15 @@ class Paid(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A deposit with its remittance; "" where none was found. ``differs`` are the cents that the deposit has more."""
+    """A deposit with its remittance; "" where none was found. ``differs`` are the cents that the deposit has more.
+    ``fits`` are the remittances of one that has none because it, or they, fit several alike."""
 
     deposit: str
     remittance: str = ""
     matched_on: str = ""
     confidence: int = 0
     differs: int = 0
+    fits: tuple[str, ...] = ()
 
 
 DAYS_APART_MAX = 10
@@ -52,12 +54,14 @@ def reassociated(deposits: Iterable[Paid], remittances: Iterable[Paid]) -> tuple
     """Each deposit's remittance. Each is used once, the surest first; where several fit alike, none is taken."""
     waiting = {each.id: each for each in sorted(deposits, key=_place)}
     free = {each.id: each for each in sorted(remittances, key=_place)}
-    order, found = list(waiting), dict[str, Match]()
+    order, found, fits = list(waiting), dict[str, Match](), dict[str, tuple[str, ...]]()
     for names, confidence in _TESTS:
         alike = _grouped(free.values(), names)
         for value, same in _grouped(waiting.values(), names).items():
-            fitting = [each for each in alike.get(value, ()) if _near(same[0], each, names)]
+            fitting = [each for each in alike.get(value, ()) if any(_near(one, each, names) for one in same)]
             if len(same) != 1 or len(fitting) != 1:
+                told = tuple(sorted(each.id for each in fitting))
+                fits |= {one.id: told for one in same if told and one.id not in fits}
                 continue
             deposit, remittance = waiting.pop(same[0].id), free.pop(fitting[0].id)
             found[deposit.id] = Match(
@@ -67,7 +71,7 @@ def reassociated(deposits: Iterable[Paid], remittances: Iterable[Paid]) -> tuple
                 confidence=confidence,
                 differs=deposit.amount - remittance.amount,
             )
-    return tuple(found.get(each) or Match(deposit=each) for each in order)
+    return tuple(found.get(each) or Match(deposit=each, fits=fits.get(each, ())) for each in order)
 
 
 def _grouped(paid: Iterable[Paid], names: Sequence[str]) -> dict[tuple[str | int, ...], list[Paid]]:
