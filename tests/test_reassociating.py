@@ -57,5 +57,5 @@ def test_each_is_used_once_and_the_surest_first() -> None:
 
 def test_what_fits_several_alike_is_nobodys() -> None:
     several = [Sum("re_1", check_number="A"), Sum("re_2", check_number="B")]
-    assert [each.remittance for each in found([Sum("de_1")], several)] == [""]
+    assert found([Sum("de_1")], several) == [Match(deposit="de_1", fits=("re_1", "re_2"))]
     assert [each.remittance for each in found([Sum("de_1"), Sum("de_2")], [Sum("re_1")])] == ["", ""]
