@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,8 +51,8 @@ def unprivileged() -> str | None:
     return next((name for name in ("postgres", "nobody", "daemon") if name in names), None)
 
 
-def start(folder: Path, bin_folder: Path, user: str | None) -> subprocess.Popen[bytes]:
-    """A server that answers on a socket in the folder. Raises OSError or CalledProcessError where it does not."""
+def start(folder: Path, bin_folder: Path, user: str | None, settings: Sequence[str] = _FAST) -> subprocess.Popen[bytes]:
+    """A server that answers on a socket in the folder's ``cluster``. Raises OSError or CalledProcessError where not."""
     cluster = folder / "cluster"
     shutil.rmtree(cluster, ignore_errors=True)
     cluster.mkdir(mode=0o700)
@@ -74,7 +74,7 @@ def start(folder: Path, bin_folder: Path, user: str | None) -> subprocess.Popen[
         "-N",
     ]
     subprocess.run(made, check=True, capture_output=True, user=user, cwd=cluster, env=environment)
-    options = [part for option in _FAST for part in ("-c", option)]
+    options = [part for option in settings for part in ("-c", option)]
     command: list[str | Path] = [bin_folder / "postgres", "-D", cluster, "-k", cluster, "-h", "", *options]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=cluster, env=environment)
