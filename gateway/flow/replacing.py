@@ -4,8 +4,6 @@ Once the payer has taken the later claim in, by a 277CA or an 835, the earlier o
 what is known of the two, whatever came first (domain facts, 6.2).
 """
 
-from collections.abc import Iterable
-
 from gateway.domain.claim import Claim, Frequency
 from gateway.flow.cases import State
 from gateway.flow.checking import TAKEN_IN, Patient
@@ -21,11 +19,6 @@ def original(claim: Claim, patient: Patient) -> str:
         return ""
     found = [each for each in patient.claims if _has_number(each, claim.payer_claim_number)]
     return found[-1].id if found else ""  # Of a chain of replacements under one number the last.
-
-
-def voided_among(tx: Transaction, claims: Iterable[str]) -> set[str]:
-    """Those of these claims that their payer took back for us, or has another in the place of."""
-    return {each for each in claims if any(State(later.state) in TAKEN_IN for later in tx.claims.list(replaces=each))}
 
 
 def holding(tx: Transaction, replaced: str, *, beside: Claim) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Opens what is published: text, or a zip with it. Bounded: a zip cannot unfold without end."""
 
-import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -54,8 +53,3 @@ def _text(line: bytes) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError:
         return line.decode("cp1252", errors="replace")
-
-
-def of_text(text: str) -> Iterator[str]:
-    """Lines of a text, for tests and small tables."""
-    return iter(io.StringIO(text, newline=""))
