@@ -13,6 +13,7 @@ from gateway.coding import codes
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency
 from gateway.domain.coverage import Coverage
+from gateway.domain.parties import Person
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Status
 from gateway.flow.cases import ADJUDICATED, UNDECIDED, State, of_one_patient, one_person
@@ -65,7 +66,13 @@ def patient_of(tx: Transaction, record: AuthorizationRequest | Claim) -> Patient
         if each.id != record.id and of_one_patient(each.request, record)
     )
     known = {each.id for each in authorizations}
-    coverages = [each for each in tx.coverages.of_patient(*owner) if of_one_patient(each, record)]
+    told = tx.coverages.of_patient(*owner)
+    coverages = [each for each in told if of_one_patient(each, record)] or [
+        # Of one member, payer and first name with another birth date, one was mistyped: the checks say so.
+        each
+        for each in told
+        if each.payer.id == record.payer.id and _first(each.patient) == _first(record.patient) != ""
+    ]
     buckets = tx.books.buckets_under(known)
     return Patient(
         authorizations=authorizations,
@@ -110,17 +117,18 @@ def claim_case(house: House, tx: Transaction, claim: Claim, billing: Billing, pa
             for each in patient.claims
             if State(each.state) not in NOT_BILLED and each.id not in replaced and not _is_void(each.claim)
         ),
-        payer_numbers=_payer_numbers(patient.claims),
+        payer_numbers=_payer_numbers(patient.claims) or None,
         state=authorization.state if authorization else "",
         decided_on=authorization.decided_on if authorization else None,
         others=tuple(each for each in patient.buckets if each.id not in own),
         extension_asked=_extension_asked(authorization, patient) if authorization else None,
+        standing=tx.books.balances(sorted(own)),
         coverage=patient.coverage,
         plans=patient.plans or None,
         treated=tuple(_treated(patient)),
         reference=reference_for(
             tx,
-            [*(line.procedure for line in claim.lines), *(each.replace(".", "") for each in claim.diagnoses)],
+            [*_procedures(claim, patient.claims), *(each.replace(".", "") for each in claim.diagnoses)],
             {line.served_on for line in claim.lines},
         ),
     )
@@ -156,6 +164,10 @@ def _is_of(visit: StoredVisit, record: AuthorizationRequest | Claim) -> bool:
     return told.payer.id == record.payer.id and len(members) == 1 and one_person(told.patient, record.patient)
 
 
+def _first(person: Person) -> str:
+    return "".join(person.first.casefold().split()[:1])
+
+
 def _is_void(claim: Claim) -> bool:
     return claim.frequency is Frequency.VOID
 
@@ -167,6 +179,13 @@ def _payer_numbers(claims: Iterable[StoredClaim]) -> set[str]:
         for each in claims
         if each.payer_claim_number and each.payer_claim_number != each.claim.payer_claim_number
     }
+
+
+def _procedures(claim: Claim, others: Iterable[StoredClaim]) -> set[str]:
+    """What is billed on the claim's days: code pairs and maxima look at all of it."""
+    days = {line.served_on for line in claim.lines}
+    lines = (line for each in (claim, *(other.claim for other in others)) for line in each.lines)
+    return {line.procedure for line in lines if line.served_on in days}
 
 
 def _extension_asked(authorization: StoredAuthorization, patient: Patient) -> bool:

@@ -7,15 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gateway.domain import instruction as told
-from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, RequestedService, Unit
-from gateway.flow.intake_build import NewId, insured, owner, payer, requester, with_service_type
-from gateway.flow.intake_checks import Problem, Raw, window_problems
-from gateway.flow.intake_records import REQUEST_LINES_MAX, Owned, Part, Patient, PolicyHolder
+from gateway.domain import parties
+from gateway.domain.authorization import PROVIDERS_MAX, AuthorizationRequest, Kind, Quantity, RequestedService, Unit
+from gateway.flow.intake_build import NewId, insured, owner, payer, provider, requester, with_service_type
+from gateway.flow.intake_checks import Problem, Raw, provider_problems, window_problems
+from gateway.flow.intake_records import REQUEST_LINES_MAX, EventProvider, Owned, Part, Patient, PolicyHolder
 from gateway.flow.intake_values import (
     Day,
     Diagnosis,
     Hours,
     Id80,
+    Place,
     Procedure,
     Reference,
     ServiceType,
@@ -34,6 +36,7 @@ _Discipline = Literal["GP", "GO", "GN"]
 _Procedures = Annotated[tuple[Procedure, ...], Field(max_length=REQUEST_LINES_MAX)]
 _Note = Annotated[str, text(NOTE_MAX)]
 _MEASURES = ("visits", "units", "hours", "days")
+_OF_A_REQUEST = ("plan", "place_of_service", "providers")
 _TOLD = ("total", "remaining", "ends_on")
 
 
@@ -81,6 +84,9 @@ class Certification(Counted, Owned):
     policy_holder: PolicyHolder | None = None
     diagnoses: Annotated[tuple[Diagnosis, ...], Field(max_length=12)] = ()
     service_type: ServiceType | None = None
+    plan: Text50 = ""
+    place_of_service: Place | None = None
+    providers: Annotated[tuple[EventProvider, ...], Field(max_length=PROVIDERS_MAX)] = ()
     evidence: Evidence
     note: _Note = ""
 
@@ -124,6 +130,7 @@ def certification_problems(raw: Raw, today: date) -> Iterator[Problem]:
     lines = raw.get("lines")
     listed = [each if isinstance(each, Mapping) else {} for each in lines] if isinstance(lines, list) else []
     yield from _counted((), raw)
+    yield from _providers(raw)
     for position, line in enumerate(listed):
         yield from _counted(("lines", position), line)
         yield from window_problems(("lines", position), {"starts_on": raw.get("starts_on"), **line})
@@ -133,7 +140,7 @@ def certification_problems(raw: Raw, today: date) -> Iterator[Problem]:
     if used and raw.get("used_until") is None:
         yield ("used_until",), "nobody could tell until when the used ones were counted", "Add the day as YYYY-MM-DD"
     if raw.get("request_ref"):
-        for key in ("payer", "patient", "policy_holder", "diagnoses", "service_type"):
+        for key in (*_OF_A_REQUEST, "payer", "patient", "policy_holder", "diagnoses", "service_type"):
             if raw.get(key):
                 yield (key,), "the request that this answers says so already", "Leave it out"
     else:
@@ -281,8 +288,21 @@ def _request(record: Certification, settings: Settings, new_id: NewId) -> Author
             )
         ),
         diagnoses=record.diagnoses,
+        plan=record.plan,
+        place_of_service=record.place_of_service or "",  # Not told is not known: it is compared with claims.
+        providers=tuple(
+            parties.EventProvider(role=parties.Role(each.role), provider=provider(each)) for each in record.providers
+        ),
     )
     return with_service_type(request, settings)
+
+
+def _providers(raw: Raw) -> Iterator[Problem]:
+    named = raw.get("providers")
+    for position, each in enumerate(named if isinstance(named, list) else []):
+        if isinstance(each, Mapping):
+            organisation = each.get("role") == "facility"
+            yield from provider_problems(("providers", position), each, organisation=organisation, npi=False)
 
 
 def _evidence(raw: Raw, today: date) -> Iterator[Problem]:

@@ -147,6 +147,8 @@ class ClaimCase(Case):
     ``others`` the buckets of this patient's other authorizations with this payer (``balances`` holds theirs, too), and
     ``extension_asked`` says that an extension of the controlling one is under way. None: it is not known.
     ``authorization`` is our id of the one that the claim names by the clinic's own number, "" where it names none.
+    ``balances`` may leave out what is booked or rendered for other visits; ``standing`` are the buckets' as the books
+    have them.
     """
 
     claim: Claim
@@ -161,6 +163,7 @@ class ClaimCase(Case):
     decided_on: Day | None = None
     others: Sequence[Certification] | None = None
     extension_asked: bool | None = None
+    standing: Mapping[str, Mapping[Any, int]] | None = None
 
     @property
     def certified(self) -> list[Certification]:

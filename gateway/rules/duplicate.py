@@ -1,6 +1,7 @@
 """No service is billed twice, neither on two lines of a claim nor on an earlier one; nothing is asked for twice."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency, ServiceLine
@@ -74,7 +75,8 @@ def check_request(case: RequestCase) -> Iterator[Finding]:
             evidence=("$.lines", "history"),
         )
         return
-    if any(_same_request(request, earlier) for earlier, state in case.history if state not in OVER):
+    open_ones = [each for each, state in case.history if state not in OVER and _same_services(request, each)]
+    if any(_overlap(request, each) for each in open_ones):
         yield case.finding(
             RULE,
             "the same procedures are asked for or certified already, for dates that overlap",
@@ -83,24 +85,37 @@ def check_request(case: RequestCase) -> Iterator[Finding]:
             prevents="AAA 91, HCR03 0Q",
             evidence=("$.lines", "$.starts_on", "$.ends_on", "history"),
         )
+    elif any(_overlap(request, each) is None for each in open_ones):
+        yield case.not_evaluated(
+            RULE,
+            "the same is asked for or certified already, and without a last day nobody can tell whether dates overlap",
+            where="$.ends_on",
+            fix="Give the first and the last day of what is asked for",
+            evidence=("$.starts_on", "$.ends_on", "history"),
+        )
 
 
-def _same_request(request: AuthorizationRequest, earlier: AuthorizationRequest) -> bool:
+def _same_services(request: AuthorizationRequest, earlier: AuthorizationRequest) -> bool:
     if earlier.id == request.id or earlier.kind is Kind.CANCEL or earlier.service_type != request.service_type:
         return False
     ours, theirs = _asked(request), _asked(earlier)
-    return bool(ours & theirs or ours == theirs) and _overlap(request, earlier)
+    return bool(ours & theirs or ours == theirs)
 
 
 def _asked(request: AuthorizationRequest) -> set[str]:
     return {each.procedure for each in request.lines}
 
 
-def _overlap(one: AuthorizationRequest, other: AuthorizationRequest) -> bool:
-    """Without a whole window on both sides nobody can tell them apart by it."""
-    if one.starts_on is None or one.ends_on is None or other.starts_on is None or other.ends_on is None:
-        return one.starts_on == other.starts_on
-    return one.starts_on <= other.ends_on and other.starts_on <= one.ends_on
+def _overlap(one: AuthorizationRequest, other: AuthorizationRequest) -> bool | None:
+    """None where a window that is not whole leaves it open. No window ends before it begins."""
+    if one.starts_on is None or other.starts_on is None:
+        return None
+    first, second = sorted((one, other), key=lambda each: each.starts_on or date.min)
+    if first.starts_on == second.starts_on:
+        return True
+    if first.ends_on is None:
+        return None
+    return second.starts_on is not None and second.starts_on <= first.ends_on
 
 
 def _same_patient(one: Claim, other: Claim) -> bool:

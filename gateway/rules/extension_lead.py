@@ -83,9 +83,10 @@ def _visits_left(case: ClaimCase, bucket: Certification) -> int | None:
     as its window has days."""
     if not bucket.limited:
         return UNLIMITED
-    balance = case.balances.get(bucket.id)
-    if balance is None:
+    seen = case.balances.get(bucket.id)
+    if seen is None:
         return None
+    balance = (case.standing or {}).get(bucket.id, seen)  # What is booked is there for the visits that are booked.
     lines = [line for _, line in case.lines() if bucket in case.open(line)]
     days = {(line.served_on, discipline(line)) for line in lines}
     taken = {
@@ -94,8 +95,7 @@ def _visits_left(case: ClaimCase, bucket: Certification) -> int | None:
         Unit.UNIT: sum(line.units for line in lines),
         Unit.MINUTE: sum(each.minutes for line in lines for each in line.minutes),
     }[bucket.unit]
-    rendered = balance.get("rendered", 0)
-    free = sum(balance.get(account, 0) for account in FREE) - max(0, taken - rendered)
+    free = sum(balance.get(account, 0) for account in FREE) - max(0, taken - seen.get("rendered", 0))
     if bucket.unit in (Unit.VISIT, Unit.DAY):
         return max(free, 0)
     a_visit = -(-taken // len(days)) if days else 0
