@@ -5,13 +5,15 @@ from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Clock
 from flow_stage import Stage, claim_json, on_sqlite, on_stage, payment, remitted
 
 from gateway.domain.remittance import ClaimPayment, ProviderAdjustment
-from gateway.store import Store, StoredClaim
+from gateway.flow import paying, remit
+from gateway.store import Store, StoredClaim, StoreUnavailable
 
 BILLED = {"receivable:payer": 18000, "revenue:charges": -18000}
 PAID = {"revenue:charges": -18000, "cash:payer": 15000, "writeoff:contractual": 3000}
@@ -108,9 +110,9 @@ def test_reversal_and_correction_in_one_file(stage: Stage, claim: StoredClaim) -
     assert stage.steps(claim.id).count("claim.reversed") == 1
 
 
-def _withheld(cents: int) -> tuple[ProviderAdjustment, ...]:
+def _withheld(cents: int, reason: str = "FB") -> tuple[ProviderAdjustment, ...]:
     """BPR02 cannot be negative: the payer carries what it wants back (domain facts, 5.2)."""
-    return (ProviderAdjustment(provider="1234567893", period_ends_on=date(2026, 12, 31), reason="FB", amount=-cents),)
+    return (ProviderAdjustment(provider="1234567893", period_ends_on=date(2026, 12, 31), reason=reason, amount=-cents),)
 
 
 @on_sqlite
@@ -345,4 +347,175 @@ def test_of_two_277ca_the_one_that_refuses_ends_it(stage: Stage, order: tuple[st
         stage.arrive(came[each])
     assert (stage.claim().state, stage.units()) == ("rejected", {"available": 12})
     assert {account: amount for account, amount in stage.money().items() if amount} == {}
+    assert stage.balanced()
+
+
+# A held remittance, and the one that corrects it.
+
+
+def test_a_corrected_remittance_takes_the_place_of_a_held_one(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.paid(payment(claim), amount=99999))
+    assert stage.money()["suspense"]
+    assert stage.claim().state == "received"
+    corrected = stage.paid(payment(claim))
+    for _ in range(2):  # Coming again it changes nothing.
+        stage.arrive(corrected)
+        assert stage.claim().state == "paid"
+        assert stage.units() == {"available": 11, "consumed": 1}
+        assert stage.money() == {"revenue:charges": -18000, "cash:payer": 15000, "writeoff:contractual": 3000}
+        assert not stage.tasks("remittance")
+    with stage.reading() as tx:
+        (only,) = tx.remittances.list()
+    assert (only.state, only.amount) == ("posted", 15000)
+    assert stage.balanced()
+
+
+def test_a_correction_that_does_not_balance_either_is_told_and_changes_nothing(
+    stage: Stage, claim: StoredClaim
+) -> None:
+    stage.arrive(stage.paid(payment(claim), amount=99999))
+    before = stage.money()
+    stage.arrive(stage.paid(payment(claim), amount=88888))
+    assert stage.money() == before
+    assert stage.claim().state == "received"
+    assert any("another amount" in each.reason for each in stage.tasks("remittance"))
+
+
+@on_sqlite
+def test_of_two_remittances_in_one_file_the_right_one_is_taken_back(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(
+        stage.says(
+            remitted(payment(claim), amount=99999),
+            remitted(adjustments=_withheld(2500, "L6"), check="CHK0002"),
+        )
+    )
+    stage.arrive(stage.paid(payment(claim)))
+    money = stage.money()
+    assert (money["cash:payer"], money["plb:L6"]) == (17500, -2500)
+    assert "suspense" not in money
+    assert stage.balanced()
+
+
+# Whose money it is.
+
+
+@on_sqlite
+def test_a_remittance_for_a_payee_that_is_none_of_ours_and_no_claim_of_ours_posts_nothing(
+    stage: Stage, claim: StoredClaim
+) -> None:
+    stranger = replace(payment(claim), control_number="SOMEONEELSES")
+    stage.arrive(stage.says(replace(remitted(stranger), payee_npi="1000000020")))
+    assert "cash:payer" not in stage.money()
+    (task,) = stage.tasks("remittance")
+    assert "payee" in task.reason
+
+
+@on_sqlite
+def test_a_payee_that_is_none_of_ours_is_told_where_the_claims_are(stage: Stage, claim: StoredClaim) -> None:
+    stage.arrive(stage.says(replace(remitted(payment(claim)), payee_npi="1000000020")))
+    assert stage.claim().state == "paid"
+    assert any("payee" in each.reason for each in stage.tasks("remittance"))
+
+
+# A long remittance: batches, and what happens when one is cut off.
+
+
+def _long(stage: Stage, monkeypatch: pytest.MonkeyPatch, claims: int = 5) -> bytes:
+    """An 835 of several claims that counts as long: posted two claims at a time."""
+    monkeypatch.setattr(remit, "BATCH", 2)
+    billed = [stage.billed(number) for number in range(1, claims + 1)]
+    return stage.paid(*(payment(each) for each in billed))
+
+
+def _ended(stage: Stage, claims: int = 5) -> None:
+    assert [stage.claim(number).state for number in range(1, claims + 1)] == ["paid"] * claims
+    assert stage.money() == {account: claims * cents for account, cents in PAID.items()}
+    assert [stage.units(number) for number in range(1, claims + 1)] == [{"available": 11, "consumed": 1}] * claims
+    with stage.reading() as tx:
+        (only,) = tx.remittances.list()
+        assert [each.number for each in tx.payments.list()] == list(range(claims))
+    assert (only.state, only.claims, only.posted) == ("posted", claims, claims)
+    for number in range(1, claims + 1):
+        assert stage.steps(stage.claim(number).id).count("claim.adjudicated") == 1
+    assert stage.balanced()
+
+
+def test_a_long_remittance_is_posted_in_batches(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = _long(stage, monkeypatch)
+    stage.arrive(content)
+    _ended(stage)
+    with stage.reading() as tx:
+        assert [(each.content["start"], each.content["stop"]) for each in tx.inputs.list(name="remit")] == [
+            (0, 2),
+            (2, 4),
+        ]
+    stage.arrive(content)
+    assert not stage.tasks("remittance")
+    _ended(stage)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_one_that_is_cut_off_goes_on_where_it_was(stage: Stage, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    """Killed in its first, second or last batch: what was committed stays, what was not comes again."""
+    content = _long(stage, monkeypatch)
+    whole, batches = paying.post, []
+
+    def killed(*args: Any, **kwargs: Any) -> None:
+        whole(*args, **kwargs)
+        batches.append(args)
+        if len(batches) == cut + 1:
+            raise StoreUnavailable("the machine went down")
+
+    monkeypatch.setattr(paying, "post", killed)
+    (document,) = stage.arrive(content)
+    with stage.reading() as tx:
+        assert [each.posted for each in tx.remittances.list()] == [2 * cut] * (cut > 0)
+        assert tx.documents.get(document).state != "read"
+    stage.clock.advance(3600)
+    stage.work("receive")
+    _ended(stage)
+
+
+def test_a_long_one_that_does_not_balance_moves_nothing_but_suspense(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole is looked at before the first batch."""
+    _long(stage, monkeypatch)
+    claims = [stage.claim(number) for number in range(1, 6)]
+    stage.arrive(stage.paid(*(payment(each) for each in claims), amount=1))
+    assert {stage.claim(number).state for number in range(1, 6)} == {"sent"}
+    assert stage.money()["suspense"] == -1
+    stage.arrive(stage.paid(*(payment(each) for each in claims)))
+    _ended(stage)
+
+
+@on_sqlite
+def test_a_long_one_in_which_one_payment_cannot_be_read_posts_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = _long(stage, monkeypatch)
+    at = content.rindex(b"*18000*") if b"*18000*" in content else content.rindex(b"*180*")
+    (document,) = stage.arrive(content[:at] + b"*1X8" + content[at + 4 :])
+    assert "cash:payer" not in stage.money()
+    assert [each.kind for each in stage.tasks("unread")] == ["unread"]
+    with stage.reading() as tx:
+        assert tx.documents.get(document).state == "waiting"
+        assert tx.remittances.list() == []
+
+
+@on_sqlite
+def test_a_reversal_and_its_correction_in_different_batches(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    _long(stage, monkeypatch)
+    claims = [stage.claim(number) for number in range(1, 6)]
+    first = claims[0]
+    stage.arrive(stage.paid(payment(first)))
+    stage.arrive(
+        stage.paid(
+            _corrected(first), *(payment(each) for each in claims[1:]), _reversal(first), check="CHK0002",
+        )
+    )  # fmt: skip
+    assert stage.units() == {"available": 11, "consumed": 1}
+    assert stage.money()["cash:payer"] == 13000 + 4 * 15000
+    assert "suspense" not in stage.money()
+    assert {stage.claim(number).state for number in range(1, 6)} == {"paid"}
     assert stage.balanced()

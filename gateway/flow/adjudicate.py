@@ -80,7 +80,7 @@ class _Desk:
         self._entries = tx.books.entries_of(claims, visits)
         bucket_ids = {posting.bucket for entry in self._entries for posting in entry.postings}
         self._buckets = {each.id: each for each in tx.books.buckets_of(bucket_ids)}
-        sharing = {each.claim for each in tx.claims.lines_of_visits(visits)} - claims.keys()
+        sharing = tx.billed.billing(visits) - claims.keys()
         self._all = {**claims, **tx.billed.by_id(sharing)}
         self._at_visit: dict[str, list[SentClaim]] = {}
         for each in self._all.values():
@@ -226,7 +226,8 @@ class _Desk:
         return sent
 
     def _changes(self, sent: SentClaim, entries: Iterable[Entry]) -> list[tuple[Standing, Target]]:
-        held = standing(sent.billed, entries, self._buckets.values())
+        buckets = {each.postings[0].bucket for each in entries}
+        held = standing(sent.billed, entries, [self._buckets[each] for each in buckets if each in self._buckets])
         return [(each, target(each, self._shares(sent, each))) for each in held]
 
     def _shares(self, sent: SentClaim, held: Standing) -> list[Share]:

@@ -3,18 +3,16 @@
 Ours or not, posted or held: every CLP has its row, with its state and why. Never decides what a claim has come to.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gateway.domain.remittance import Adjustment, ClaimPayment, PaidLine
 from gateway.errors import Finding
 from gateway.flow import touching
 from gateway.flow.adjudicate import Adjudicated, News, adjudicate, blocking
 from gateway.flow.cases import code
 from gateway.flow.clock import LATE_ANSWERS, expectation_key
 from gateway.flow.house import House, Transaction
-from gateway.flow.policies import payer_policy
+from gateway.flow.policies import day_of, policy_in
 from gateway.flow.remitted import Keyed, Remitted
 from gateway.ledger import cents, consequences
 from gateway.ledger.advice import SECONDARY, Advice, Head, Held, advise, denied
@@ -94,13 +92,11 @@ def _own(tx: Transaction, document: Document, remittance: str, sent: Iterable[Se
 
 def _read(house: House, tx: Transaction, head: Head, keyed: Keyed, sent: SentClaim | None, held: str) -> _Read:
     payment, where = keyed.payment, f"$.claims[{keyed.number}]"
-    payment = _sound(payment)
-    keyed = Keyed(keyed.number, keyed.key, payment)
     claim: BilledClaim | None = sent.billed if sent else None
     zero = None
     if sent is not None and payment.status in SECONDARY:
-        claim = tx.claims.get(sent.id).claim  # Only the whole claim tells whether it went to a secondary payer.
-        zero = payer_policy(house.settings, sent.payer, head.paid_on).secondary_zero_consumes
+        claim = whole = tx.claims.get(sent.id).claim  # Only the whole claim tells whether it went to a secondary payer.
+        zero = policy_in(house, tx, whole, day_of(whole, head.paid_on)).secondary_zero_consumes
     unbalanced = tuple(cents.claim_balance(payment, where))
     against = held or (Held.CLAIM_UNBALANCED.value if unbalanced else "")
     advice, findings = advise(
@@ -114,47 +110,6 @@ def _read(house: House, tx: Transaction, head: Head, keyed: Keyed, sent: SentCla
         secondary_zero_consumes=zero,
     )
     return _Read(keyed, sent, advice, (*unbalanced, *findings))
-
-
-_PROCEDURE = re.compile(r"[0-9A-Z]{0,8}")
-
-
-def _sound(payment: ClaimPayment) -> ClaimPayment:
-    """With nothing but codes where codes belong: they are kept in the open, and repeated to people."""
-    adjustments = [*payment.adjustments, *[each for line in payment.lines for each in line.adjustments]]
-    codes = [payment.status, *payment.remarks, *[each for line in payment.lines for each in line.remarks]]
-    codes += [text for each in adjustments for text in (each.group, each.reason)]
-    if all(code(each) == each for each in codes) and all(map(_is_sound, payment.lines)):
-        return payment
-    return replace(
-        payment,
-        status=code(payment.status),
-        remarks=tuple(map(code, payment.remarks)),
-        adjustments=tuple(map(_sound_adjustment, payment.adjustments)),
-        lines=tuple(
-            replace(
-                line,
-                procedure=line.procedure if _PROCEDURE.fullmatch(line.procedure) else "?",
-                modifiers=tuple(each if _PROCEDURE.fullmatch(each) else "?" for each in line.modifiers),
-                units_paid=line.units_paid if _DECIMAL.fullmatch(line.units_paid) else "?",
-                remarks=tuple(map(code, line.remarks)),
-                adjustments=tuple(map(_sound_adjustment, line.adjustments)),
-            )
-            for line in payment.lines
-        ),
-    )
-
-
-_DECIMAL = re.compile(r"-?[0-9.]{0,15}")
-
-
-def _is_sound(line: PaidLine) -> bool:
-    texts = (line.procedure, *line.modifiers)
-    return all(_PROCEDURE.fullmatch(each) for each in texts) and bool(_DECIMAL.fullmatch(line.units_paid))
-
-
-def _sound_adjustment(adjustment: Adjustment) -> Adjustment:
-    return replace(adjustment, group=code(adjustment.group), reason=code(adjustment.reason))
 
 
 def _keep(
@@ -203,12 +158,13 @@ def _keep(
                 document=document.id,
             )
         )
-        denials += _denials(each, owner, state)
+        denials += _denials(each, owner)
     tx.payments.add(rows, denials)
 
 
-def _denials(read: _Read, owner: tuple[str, str], state: str) -> list[Denial]:
-    if read.sent is None or state != Stands.POSTED.value:
+def _denials(read: _Read, owner: tuple[str, str]) -> list[Denial]:
+    """They count while their payment stands posted, which another document may change."""
+    if read.sent is None or read.advice.held:
         return []
     advice, payment = read.advice, read.keyed.payment
     return [

@@ -6,14 +6,17 @@ first of them is posted, and no set is ever held whole. Posts nothing.
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 from gateway.domain.remittance import Adjustment, ClaimPayment, PaidLine, Remittance
+from gateway.flow.cases import code
 from gateway.ledger.entry import digest
 from gateway.transport.spool import Spool
 
@@ -82,7 +85,8 @@ class Remitted:
         return content.hexdigest()[:32]
 
     def payments(self, start: int = 0) -> Iterator[Keyed]:
-        """Each claim payment in the set's order, from ``start`` on. Equal ones get names of their own."""
+        """Each claim payment in the set's order, from ``start`` on. Equal ones get names of their own; what is no code
+        where one belongs is "?"."""
         counted: dict[bytes, int] = {}
         key = self.key
         with io.BufferedReader(self._spool.window()) as lines:
@@ -148,11 +152,13 @@ def _packed(payment: ClaimPayment) -> list[Any]:
 
 def _unpacked(packed: list[Any]) -> ClaimPayment:
     *head, received_on, adjustments, remarks, lines = packed
+    fields = dict(zip(_PAYMENT, head, strict=True))
+    fields["status"] = _code(fields["status"])
     return ClaimPayment(
-        **dict(zip(_PAYMENT, head, strict=True)),
+        **fields,
         received_on=_day_in(received_on),
         adjustments=_adjustments_in(adjustments),
-        remarks=tuple(remarks),
+        remarks=tuple([_remark(each) for each in remarks]),
         lines=tuple([_line(each) for each in lines]),
     )
 
@@ -163,13 +169,13 @@ def _line(packed: list[Any]) -> PaidLine:
         authorization, allowed, adjustments, remarks,
     ) = packed  # fmt: skip
     return PaidLine(
-        procedure=procedure,
+        procedure=_procedure(procedure),
         charge=charge,
         paid=paid,
-        modifiers=tuple(modifiers),
-        units_paid=units,
-        original_procedure=was,
-        original_modifiers=tuple(was_modifiers),
+        modifiers=tuple([_code(each) for each in modifiers]),
+        units_paid=_units(units),
+        original_procedure=_procedure(was),
+        original_modifiers=tuple([_code(each) for each in was_modifiers]),
         original_units=was_units,
         served_on=_day_in(served_on),
         served_to=_day_in(served_to),
@@ -177,7 +183,7 @@ def _line(packed: list[Any]) -> PaidLine:
         authorization=authorization,
         allowed=allowed,
         adjustments=_adjustments_in(adjustments),
-        remarks=tuple(remarks),
+        remarks=tuple([_remark(each) for each in remarks]),
     )
 
 
@@ -192,7 +198,29 @@ def _adjustments_out(adjustments: Iterable[Adjustment]) -> list[tuple[str, str, 
 
 
 def _adjustments_in(packed: Iterable[list[Any]]) -> tuple[Adjustment, ...]:
-    return tuple([Adjustment(group=g, reason=r, amount=a, quantity=q) for g, r, a, q in packed])
+    return tuple([Adjustment(group=_code(g), reason=_code(r), amount=a, quantity=q) for g, r, a, q in packed])
+
+
+# What a payer writes where a code belongs may be anything, also a name; what has not the shape of one becomes "?".
+_REMARK = re.compile("[A-Z]{1,2}[0-9]{1,4}")
+_PROCEDURE = re.compile("|[A-Z]?[0-9]{3,11}[A-Z]?")  # CPT, HCPCS, revenue codes, NDC
+_UNITS = re.compile("-?[0-9.]{0,15}")
+_code = lru_cache(4096)(code)
+
+
+@lru_cache(4096)
+def _remark(value: str) -> str:
+    return value if _REMARK.fullmatch(value) else "?"
+
+
+@lru_cache(4096)
+def _procedure(value: str) -> str:
+    return value if _PROCEDURE.fullmatch(value) else "?"
+
+
+@lru_cache(4096)
+def _units(value: str) -> str:
+    return value if _UNITS.fullmatch(value) else "?"
 
 
 def _day_out(day: date | None) -> int | None:

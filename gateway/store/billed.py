@@ -72,6 +72,12 @@ _NUMBERED = Scoped(
     ),
     claims,
 )
+_BILLING = Scoped(
+    sa.select(claim_lines.c.claim)
+    .where(claim_lines.c.visit_key.in_(sa.bindparam("wanted", expanding=True)))
+    .distinct(),
+    claim_lines,
+)
 _SETTLE = (
     sa.update(claims)
     .where(claims.c.id == sa.bindparam("wanted"))
@@ -106,6 +112,11 @@ class BilledClaims:
             return {}
         statement = _LOCK_BY_ID if lock else _FIND_BY_ID
         return {each.id: each for each in self._with_lines(self._session.within(statement, {"wanted": wanted}).all())}
+
+    def billing(self, visit_keys: Iterable[str]) -> set[str]:
+        """The claims that were sent for these visits."""
+        wanted = sorted(set(visit_keys) - {""})
+        return set(self._session.within(_BILLING, {"wanted": wanted}).scalars()) if wanted else set()
 
     def replaced(self, ids: Iterable[str], states: Iterable[str]) -> set[str]:
         """Those of these claims that another one in one of these states replaces or voids."""

@@ -22,6 +22,7 @@ from gateway.store.session import NotInStore, Row, Scoped, Session
 
 _BUCKET = tuple(Bucket.__dataclass_fields__)
 _CAUSE = tuple(Cause.__dataclass_fields__)
+_ACCOUNTS = {each.value: each for each in Account}
 _BUCKETS = sa.select(*(buckets.c[name] for name in _BUCKET)).order_by(buckets.c.starts_on, buckets.c.line, buckets.c.id)
 _BUCKETS_OF_ALL = Scoped(
     _BUCKETS.where(buckets.c.authorization.in_(sa.bindparam("of_authorizations", expanding=True))), buckets
@@ -405,10 +406,10 @@ def _money_entries(rows: Iterable[Row]) -> list[MoneyEntry]:
 
 def _entry(rows: Sequence[Row]) -> Entry:
     head = rows[0]
-    moved = (
-        Posting(row.posting_bucket, Account(row.posting_source), Account(row.posting_target), row.posting_quantity)
+    moved = [
+        Posting(row.posting_bucket, _ACCOUNTS[row.posting_source], _ACCOUNTS[row.posting_target], row.posting_quantity)
         for row in rows
-    )
+    ]
     return Entry(
         id=head.id,
         kind=head.kind,
@@ -435,7 +436,14 @@ def _money_entry(rows: Sequence[Row]) -> MoneyEntry:
 
 
 def _cause(row: Row) -> Cause:
-    return Cause(**{name: row._mapping[name] for name in _CAUSE})
+    return Cause(
+        document=row.document,
+        segment=row.segment,
+        line=row.line,
+        claim=row.claim,
+        authorization=row.authorization,
+        actor=row.actor,
+    )
 
 
 def _missing(bucket: str) -> NotInStore:

@@ -80,7 +80,11 @@ def _converters(table: sa.Table, names: tuple[str, ...], dialect: str) -> tuple[
     return tuple(found)
 
 
-_json = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _json(value: Any) -> str:
+    return _encode(value) if value or not isinstance(value, list | tuple) else "[]"
 
 
 def _day(value: Any) -> str | None:
