@@ -149,7 +149,7 @@ def test_two_clocks_run_ours_from_the_clinic_and_the_payers_from_its_receipt(sta
 
 @on_sqlite
 def test_what_is_urgent_is_due_in_hours(stage: Stage) -> None:
-    subject = _sent(stage, level="urgent")
+    subject = _sent(stage, level="urgent", note="surgery three days ago")
     stage.arrive(stage.acknowledged(subject))
     clock = _clocks(stage, subject)["payer"]
     assert (clock.due_at - clock.started_at, clock.counted) == (timedelta(hours=72), "hours")
@@ -233,9 +233,9 @@ def test_a_visit_without_authorization_has_its_time_for_a_retro_request(stage: S
     assert seen is not None
     clock = _clocks(stage, seen.id)["retro"]
     assert (clock.due_at, clock.counted) == (_at("2026-03-16T00:00"), "business")
-    _watch(stage, 15)
+    _watch(stage, 12)
     assert [(each.kind, each.subject) for each in stage.tasks("deadline")] == [("deadline", seen.id)]
-    stage.submit(request_json())
+    stage.submit(request_json(starts_on="2026-03-02"))
     stage.work()
     stage.arrive(stage.decided(review=Review(code="A1", number="CERT0001")))
     assert _clocks(stage, seen.id)["retro"].outcome == "covered"

@@ -424,7 +424,7 @@ def test_a_certification_whose_window_is_over_says_so_and_is_billed_late(stage: 
 
 @on_sqlite
 def test_what_the_row_of_a_request_says(stage: Stage) -> None:
-    _sent(stage, level="urgent")
+    _sent(stage, level="urgent", note="surgery three days ago")
     row = stage.request()
     assert (row.kind, row.level, row.service_type, row.parent) == ("initial", "urgent", "PT", "")
     assert (row.sent_at, row.decided_at) == (stage.clock(), None)
