@@ -17,6 +17,7 @@ from gateway.flow import acknowledging, answers, decide, remit
 from gateway.flow.cases import code
 from gateway.flow.house import House, Transaction
 from gateway.flow.remitted import Remitted
+from gateway.flow.uncollected import uncollected
 from gateway.flow.wire import delimiters
 from gateway.settings import Partner
 from gateway.store import Document, Job
@@ -78,7 +79,8 @@ def receive(house: House, job: Job) -> None:
         document = tx.documents.get(job.payload["document"])
     partner = house.partner(document.partner)
     listener = acknowledging.Listener(delimiters(partner))
-    read = list(read_document(house, document, listener))
+    with uncollected():
+        read = list(read_document(house, document, listener))
     _log_findings(document, read)
     at = house.clock().replace(tzinfo=None)
     said = [_refused(each, partner) for each in listener.acknowledged]

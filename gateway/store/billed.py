@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from gateway.domain.claim import Frequency, ServiceLine
 from gateway.ledger.billed import Billed, BilledClaim
+from gateway.store.among import among
 from gateway.store.schema import claim_lines, claims
 from gateway.store.session import Row, Scoped, Session
 
@@ -44,10 +45,8 @@ class Come:
 _BRIEF = ("id", "organisation", "clinic", "partner", "payer", "state", "authorization", "payer_claim_number",
           "control_number", "charge", "frequency", "replaces")  # fmt: skip
 _ALL = sa.select(*(claims.c[name] for name in _BRIEF)).where(claims.c.sent_at.is_not(None)).order_by(claims.c.id)
-_BY_NUMBER = _ALL.where(
-    claims.c.control_number.in_(sa.bindparam("wanted", expanding=True)), claims.c.partner == sa.bindparam("of_partner")
-)
-_BY_ID = _ALL.where(claims.c.id.in_(sa.bindparam("wanted", expanding=True)))
+_BY_NUMBER = _ALL.where(among(claims.c.control_number), claims.c.partner == sa.bindparam("of_partner"))
+_BY_ID = _ALL.where(among(claims.c.id))
 _LOCK_BY_NUMBER = Scoped(_BY_NUMBER.with_for_update(), claims)
 _FIND_BY_NUMBER = Scoped(_BY_NUMBER, claims)
 _LOCK_BY_ID = Scoped(_BY_ID.with_for_update(), claims)
@@ -55,27 +54,25 @@ _FIND_BY_ID = Scoped(_BY_ID, claims)
 _LINE = ("claim", "control_number", "procedure", "modifiers", "units", "charge", "served_on", "bucket", "visit_key")
 _LINES = Scoped(
     sa.select(*(claim_lines.c[name] for name in _LINE))
-    .where(claim_lines.c.claim.in_(sa.bindparam("wanted", expanding=True)))
+    .where(among(claim_lines.c.claim))
     .order_by(claim_lines.c.claim, claim_lines.c.number),
     claim_lines,
 )
 _REPLACED = sa.select(claims.c.replaces).where(
-    claims.c.replaces.in_(sa.bindparam("wanted", expanding=True)),
+    among(claims.c.replaces),
     claims.c.state.in_(sa.bindparam("states", expanding=True)),
 )
 _NUMBERED = Scoped(
     sa.select(claims.c.control_number, claims.c.payer_claim_number, claims.c.id).where(
         sa.or_(
-            claims.c.control_number.in_(sa.bindparam("wanted", expanding=True)),
-            claims.c.payer_claim_number.in_(sa.bindparam("wanted", expanding=True)),
+            among(claims.c.control_number),
+            among(claims.c.payer_claim_number),
         )
     ),
     claims,
 )
 _BILLING = Scoped(
-    sa.select(claim_lines.c.claim)
-    .where(claim_lines.c.visit_key.in_(sa.bindparam("wanted", expanding=True)))
-    .distinct(),
+    sa.select(claim_lines.c.claim).where(among(claim_lines.c.visit_key)).distinct(),
     claim_lines,
 )
 _SETTLE = (

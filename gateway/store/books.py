@@ -16,6 +16,7 @@ from gateway.errors import Finding
 from gateway.ledger.cents import MoneyEntry, MoneyLine
 from gateway.ledger.entry import Account, Bucket, Cause, Entry, Posting, violations
 from gateway.ledger.remaining import Move
+from gateway.store.among import among
 from gateway.store.bulk import add_rows
 from gateway.store.schema import buckets, entries, money_entries, money_lines, postings
 from gateway.store.session import NotInStore, Row, Scoped, Session
@@ -24,9 +25,7 @@ _BUCKET = tuple(Bucket.__dataclass_fields__)
 _CAUSE = tuple(Cause.__dataclass_fields__)
 _ACCOUNTS = {each.value: each for each in Account}
 _BUCKETS = sa.select(*(buckets.c[name] for name in _BUCKET)).order_by(buckets.c.starts_on, buckets.c.line, buckets.c.id)
-_BUCKETS_OF_ALL = Scoped(
-    _BUCKETS.where(buckets.c.authorization.in_(sa.bindparam("of_authorizations", expanding=True))), buckets
-)
+_BUCKETS_OF_ALL = Scoped(_BUCKETS.where(among(buckets.c.authorization, "of_authorizations")), buckets)
 _BUCKETS_OF = Scoped(_BUCKETS.where(buckets.c.authorization == sa.bindparam("of_authorization")), buckets)
 _LEFT = (
     sa.select(
@@ -47,14 +46,14 @@ _BUCKET_GET = Scoped(_ONE, buckets)
 _BUCKET_LOCK = Scoped(_ONE.with_for_update(), buckets)
 _ADD_BUCKET = insert(buckets).on_conflict_do_nothing()
 
-_WANTED = buckets.c.id.in_(sa.bindparam("wanted", expanding=True))
+_WANTED = among(buckets.c.id)
 _OWNERS = sa.select(buckets.c.id, buckets.c.organisation, buckets.c.clinic).where(_WANTED).order_by(buckets.c.id)
 _OWNERS_GET = Scoped(_OWNERS, buckets)
 _OWNERS_LOCK = Scoped(_OWNERS.with_for_update(), buckets)  # In the order of ids, so that two never wait for each other.
 _MOVED = sa.select(
     postings.c.bucket, postings.c.source, postings.c.target, sa.func.sum(postings.c.quantity).label("quantity")
 ).group_by(postings.c.bucket, postings.c.source, postings.c.target)
-_MOVED_IN = Scoped(_MOVED.where(postings.c.bucket.in_(sa.bindparam("wanted", expanding=True))), postings)
+_MOVED_IN = Scoped(_MOVED.where(among(postings.c.bucket)), postings)
 _MOVED_ANYWHERE = Scoped(_MOVED, postings)
 
 _MOVES_IN = Scoped(
@@ -66,14 +65,14 @@ _MOVES_IN = Scoped(
         sa.case((entries.c.visit_key != "", entries.c.visit_key), else_=entries.c.line).label("about"),
     )
     .join(entries, entries.c.id == postings.c.entry)
-    .where(postings.c.bucket.in_(sa.bindparam("wanted", expanding=True)))
+    .where(among(postings.c.bucket))
     .order_by(entries.c.seq, postings.c.number),
     postings,
 )
 
-_BUCKETS_IN = Scoped(_BUCKETS.where(buckets.c.id.in_(sa.bindparam("wanted", expanding=True))), buckets)
-_THERE = sa.select(entries.c.id).where(entries.c.id.in_(sa.bindparam("wanted", expanding=True)))
-_MONEY_THERE = sa.select(money_entries.c.id).where(money_entries.c.id.in_(sa.bindparam("wanted", expanding=True)))
+_BUCKETS_IN = Scoped(_BUCKETS.where(among(buckets.c.id)), buckets)
+_THERE = sa.select(entries.c.id).where(among(entries.c.id))
+_MONEY_THERE = sa.select(money_entries.c.id).where(among(money_entries.c.id))
 _ENTRY_COLUMNS = tuple(each.name for each in entries.c if each.name != "seq")
 _POSTING_COLUMNS = tuple(each.name for each in postings.c)
 _MONEY_ENTRY_COLUMNS = tuple(each.name for each in money_entries.c if each.name != "seq")
@@ -86,16 +85,14 @@ _WITH_POSTINGS = (
     .join(postings, postings.c.entry == entries.c.id)
     .order_by(entries.c.seq, postings.c.number)
 )
-_OF_CLAIMS = Scoped(_WITH_POSTINGS.where(entries.c.claim.in_(sa.bindparam("wanted", expanding=True))), entries)
-_OF_VISITS = Scoped(_WITH_POSTINGS.where(entries.c.visit_key.in_(sa.bindparam("wanted", expanding=True))), entries)
+_OF_CLAIMS = Scoped(_WITH_POSTINGS.where(among(entries.c.claim)), entries)
+_OF_VISITS = Scoped(_WITH_POSTINGS.where(among(entries.c.visit_key)), entries)
 _MONEY_WITH_LINES = (
     sa.select(money_entries, money_lines.c.account, money_lines.c.cents)
     .join(money_lines, money_lines.c.entry == money_entries.c.id)
     .order_by(money_entries.c.seq, money_lines.c.number)
 )
-_MONEY_IN = Scoped(
-    _MONEY_WITH_LINES.where(money_entries.c.id.in_(sa.bindparam("wanted", expanding=True))), money_entries
-)
+_MONEY_IN = Scoped(_MONEY_WITH_LINES.where(among(money_entries.c.id)), money_entries)
 
 _HAS = sa.select(sa.literal(1)).where(entries.c.id == sa.bindparam("wanted"))
 _POST = insert(entries).on_conflict_do_nothing()
@@ -267,13 +264,15 @@ class Books:
 
     def entries_of(self, claims: Iterable[str], visit_keys: Iterable[str] = ()) -> list[Entry]:
         """What these claims caused, and what moved in these visits, each entry once and in the order of posting."""
-        found: dict[str, tuple[int, Entry]] = {}
-        for statement, wanted in ((_OF_CLAIMS, set(claims)), (_OF_VISITS, set(visit_keys))):
+        found: dict[str, list[Row]] = {}
+        for statement, wanted in ((_OF_VISITS, set(visit_keys)), (_OF_CLAIMS, set(claims))):
             if wanted - {""}:
-                rows = self._session.within(statement, {"wanted": sorted(wanted - {""})}).all()
-                places = {row.id: row.seq for row in rows}
-                found |= {each.id: (places[each.id], each) for each in _entries(rows)}
-        return [each for _, each in sorted(found.values(), key=lambda one: one[0])]
+                more: dict[str, list[Row]] = {}
+                for row in self._session.within(statement, {"wanted": sorted(wanted - {""})}):
+                    if row.id not in found:
+                        more.setdefault(row.id, []).append(row)
+                found |= more
+        return [_entry(rows) for rows in sorted(found.values(), key=lambda rows: rows[0].seq)]
 
     # Cents.
 

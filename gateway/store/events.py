@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.store.among import among
 from gateway.store.bulk import add_rows
 from gateway.store.schema import events
 from gateway.store.session import Scoped, Session
@@ -36,9 +37,7 @@ _NAMES = ("organisation", "clinic", "subject", "what", "document", "actor", "det
 _SHOWN = sa.select(*(events.c[name] for name in Event.__dataclass_fields__)).order_by(events.c.seq)
 _OF = Scoped(_SHOWN.where(events.c.subject == sa.bindparam("wanted")), events)
 _OF_ALL = Scoped(
-    _SHOWN.where(
-        events.c.subject.in_(sa.bindparam("wanted", expanding=True)), events.c.what == sa.bindparam("of_what")
-    ),
+    _SHOWN.where(among(events.c.subject), events.c.what == sa.bindparam("of_what")),
     events,
 )
 _CAUSED = Scoped(_SHOWN.where(events.c.document == sa.bindparam("wanted")), events)

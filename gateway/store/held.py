@@ -26,12 +26,12 @@ class Held:
 
     def beside(self, of_claims: Iterable[str]) -> list[tuple[str, str, str]]:
         """The patients of these claims of whom something is held."""
-        wanted, found = sorted(set(of_claims)), set()
+        held = self._patients()
+        wanted, found = sorted(set(of_claims)) if held else [], set()
         for start in range(0, len(wanted), _LATER):
             some = wanted[start : start + _LATER]
             mine = sa.select(claims.c.organisation, claims.c.clinic, claims.c.patient_key).where(claims.c.id.in_(some))
             found |= {tuple(row) for row in self._session.within(Scoped(mine, claims))}
-        held = self._patients() if found else set()
         return sorted(found & held)
 
     def subjects(self, patient: tuple[str, str, str] | None = None) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.store.among import among
 from gateway.store.bulk import add_rows
 from gateway.store.schema import denials, payments, remittances
 from gateway.store.session import Scoped, Session
@@ -106,8 +107,8 @@ _SHOWN = (
     .join(remittances, remittances.c.id == payments.c.remittance)
     .order_by(payments.c.seq)
 )
-_OF_CLAIMS = Scoped(_SHOWN.where(payments.c.claim.in_(sa.bindparam("wanted", expanding=True))), payments)
-_KNOWN = sa.select(payments.c.id).where(payments.c.id.in_(sa.bindparam("wanted", expanding=True)))
+_OF_CLAIMS = Scoped(_SHOWN.where(among(payments.c.claim)), payments)
+_KNOWN = sa.select(payments.c.id).where(among(payments.c.id))
 _RESTATE = (
     sa.update(payments)
     .where(payments.c.id == sa.bindparam("wanted"))
@@ -133,7 +134,7 @@ _HELD = sa.select(sa.func.count()).where(
 )
 _IDS = sa.select(payments.c.id).where(payments.c.remittance == sa.bindparam("of_remittance")).order_by(payments.c.seq)
 _REVERSED = sa.select(payments.c.claim).where(
-    payments.c.claim.in_(sa.bindparam("wanted", expanding=True)),
+    among(payments.c.claim),
     payments.c.status == "22",
     payments.c.state == "posted",
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT compiles for SQLite, too.
 
+from gateway.store.among import among
 from gateway.store.schema import tasks
 from gateway.store.session import Scoped, Session
 
@@ -29,9 +30,7 @@ class Task:
 
 
 _SHOWN = sa.select(*(tasks.c[name] for name in Task.__dataclass_fields__)).order_by(tasks.c.seq)
-_OPEN_OF = Scoped(
-    _SHOWN.where(tasks.c.subject.in_(sa.bindparam("wanted", expanding=True)), tasks.c.closed_at.is_(None)), tasks
-)
+_OPEN_OF = Scoped(_SHOWN.where(among(tasks.c.subject), tasks.c.closed_at.is_(None)), tasks)
 _add = insert(tasks)
 _OPEN = _add.on_conflict_do_update(
     index_elements=[tasks.c.key, tasks.c.organisation, tasks.c.clinic],
