@@ -23,7 +23,7 @@ from gateway.store import Document, StoredRemittance
 from gateway.store.events import Happened
 
 log = logs.get()
-BATCH = 500  # claim payments of one transaction
+BATCH = 1000  # claim payments of one transaction
 PAYEE = "payee"
 
 
