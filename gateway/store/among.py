@@ -35,6 +35,10 @@ class _Among(sa.ColumnElement[bool]):
         self.column = column
         self.values = values
 
+    def self_group(self, against: Any = None) -> "_Among":
+        """As it is: where there are no booleans, SQLAlchemy would write ``= 1`` behind it, and SQLite scan for that."""
+        return self
+
 
 @compiles(_Among, "postgresql")
 def _array(element: _Among, compiler: Any, **options: Any) -> str:

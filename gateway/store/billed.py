@@ -58,10 +58,7 @@ _LINES = Scoped(
     .order_by(claim_lines.c.claim, claim_lines.c.number),
     claim_lines,
 )
-_REPLACED = sa.select(claims.c.replaces).where(
-    among(claims.c.replaces),
-    claims.c.state.in_(sa.bindparam("states", expanding=True)),
-)
+_REPLACED = sa.select(claims.c.replaces, claims.c.state).where(among(claims.c.replaces))
 _NUMBERED = Scoped(
     sa.select(claims.c.control_number, claims.c.payer_claim_number, claims.c.id).where(
         sa.or_(
@@ -120,8 +117,8 @@ class BilledClaims:
         wanted = sorted(set(ids))
         if not wanted:
             return set()
-        rows = self._session.run(_REPLACED, {"wanted": wanted, "states": [str(each) for each in states]})
-        return set(rows.scalars())
+        wished = {str(each) for each in states}
+        return {row.replaces for row in self._session.run(_REPLACED, {"wanted": wanted}) if row.state in wished}
 
     def numbered(self, numbers: Iterable[str]) -> dict[str, str]:
         """Our claim for each of these numbers that is a CLM01 of ours, or a payer's number of one of ours."""
