@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from ledger_seed import authorization, seed
-from measuring import Told, peak_kib, timed
+from measuring import Told
 from table import table
 
 ROOT = Path(__file__).resolve().parent.parent
+POST = Path(__file__).with_name("ledger_post.py")
 sys.path.insert(0, str(ROOT / "tests"))  # The stage of the tests is this bench's, too.
 
 import postgres_cluster  # noqa: E402
@@ -37,7 +38,7 @@ from ledger_samples import line  # noqa: E402
 from gateway.domain.authorization import Unit  # noqa: E402
 from gateway.domain.claim import Claim  # noqa: E402
 from gateway.domain.parties import Payer, Provider  # noqa: E402
-from gateway.flow import deliver, worker  # noqa: E402
+from gateway.flow import deliver  # noqa: E402
 from gateway.flow.graph import graph  # noqa: E402
 from gateway.flow.remaining import remaining  # noqa: E402
 from gateway.ledger import cents, units  # noqa: E402
@@ -136,15 +137,6 @@ class _Named:
         self.claim, self.charge, self.control_number = claim, claim.charge, claim.control_number
 
 
-def post(stage: Stage) -> Told:
-    """Takes the waiting document in, as the worker does."""
-    job = stage.take(("receive",))
-    assert job is not None, "the 835 waits"
-    before = peak_kib()
-    told = timed(lambda: worker.run(stage.house, job))
-    return {**told, "peak_mb": peak_kib() / 1024, "before_mb": before / 1024}
-
-
 def looks(stage: Stage, wanted: int, claims: int) -> Told:
     """Milliseconds of each look-up, median and 99th of a hundred."""
     left = [_took(stage, lambda tx, at=at: remaining(tx, authorization(at * 7919 % wanted))) for at in range(LOOKS)]
@@ -197,11 +189,7 @@ def main() -> None:
     asked.add_argument("--entries", type=int, default=1_000_000)
     asked.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
     asked.add_argument("--folder", type=Path)
-    asked.add_argument("--post", default="", help=argparse.SUPPRESS)
     given = asked.parse_args()
-    if given.post:
-        print(json.dumps(post(opened(given.post, given.folder))))
-        return
     rows = [_measured(kind, given) for kind in given.database or ("sqlite", "postgresql")]
     head = ["database", "payments/s", "CPU s", "peak MB", "remaining ms (p99)", "trace ms (p99)"]
     print(f"{given.claims} claim payments in one 835, {given.entries} entries beside, {date.today()}\n")
@@ -219,7 +207,7 @@ def _measured(kind: str, given: argparse.Namespace) -> list[str]:
             if kind == "postgresql":
                 with stage.store.engine.connect() as connection:
                     connection.exec_driver_sql("ANALYZE")
-            command = [sys.executable, __file__, "--post", url, "--folder", str(folder)]
+            command = [sys.executable, str(POST), url, str(folder)]
             run = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
             if run.returncode:
                 raise SystemExit(f"posting failed:\n{run.stderr}")
