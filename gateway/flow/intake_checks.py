@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, Literal
 
+from gateway.domain.money import dollars
 from gateway.flow.intake_values import cents_of, day_of, quietly
 from gateway.flow.intake_words import JsonPath
 from gateway.settings import Settings
@@ -232,7 +233,7 @@ def _amounts(raw: Raw, lines: list[Raw]) -> Iterator[Problem]:
     if charge is not None and charge != total:
         yield (
             ("charge",),
-            f"the lines' charges add up to {total / 100:.2f}, and not to this",
+            f"the lines' charges add up to {dollars(total)}, and not to this",
             "Correct it, or leave it out",
         )
     if paid is not None and paid > total:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from gateway.domain.money import dollars
 from gateway.flow.house import Transaction
 from gateway.ledger.reassociating import Match, reassociated
 from gateway.store import StoredRemittance
@@ -102,19 +103,16 @@ def _tell(tx: Transaction, deposit: Deposit, match: Match, sums: dict[str, int])
         tx.tasks.close(key, "its remittance has come")
         return
     if match.fits:
-        fitting = ", ".join(_money(sums[each]) for each in match.fits)
-        reason = f"deposits and remittances fit each other alike: the bank has {_money(deposit.amount)}, they {fitting}"
+        fitting = ", ".join(dollars(sums[each]) for each in match.fits)
+        reason = (
+            f"deposits and remittances fit each other alike: the bank has {dollars(deposit.amount)}, they {fitting}"
+        )
         fix = "Compare the payer's notices with the bank's, and say which belong together"
     elif match.differs:
-        reason = f"the bank has {_money(deposit.amount)} for a remittance of {_money(sums[match.remittance])}"
+        reason = f"the bank has {dollars(deposit.amount)} for a remittance of {dollars(sums[match.remittance])}"
         fix = "Ask the payer, or the bank, what the difference is"
     else:
-        reason = f"a deposit and a remittance of {_money(deposit.amount)} from one payer have different trace numbers"
+        reason = f"a deposit and a remittance of {dollars(deposit.amount)} from one payer have different trace numbers"
         fix = "Compare both with the payer's notice, and say whether they are the same payment"
     tx.tasks.close(key, "it stands otherwise now")
     tx.tasks.open(key, kind="deposit", subject=match.remittance or deposit.id, reason=reason, fix=fix)
-
-
-def _money(cents: int) -> str:
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from gateway.domain.money import dollars
 from gateway.domain.remittance import ClaimPayment, ProviderAdjustment, Remittance
 from gateway.errors import Finding
 from gateway.ledger.advice import RECEIVABLE, Advice, Head, Held
@@ -236,10 +237,9 @@ def _lines(*amounts: tuple[str, int]) -> tuple[MoneyLine, ...]:
 
 
 def _finding(what: str, where: str, cents: int) -> Finding:
-    sign = "-" if cents < 0 else ""
     return Finding(
         rule="remittance_balance",
-        what=f"{what}: {sign}{abs(cents) // 100}.{abs(cents) % 100:02}",
+        what=f"{what}: {dollars(cents)}",
         where=where,
         fix="It waits in suspense; ask the payer for a corrected 835, or say what it is",
         source="domain facts, 5.2 and 5.3",

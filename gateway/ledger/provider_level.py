@@ -14,6 +14,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
+from gateway.domain.money import dollars
 from gateway.errors import Finding, Severity
 
 
@@ -218,10 +219,9 @@ _FIX = "Ask the payer what it is for, or find the remittance that it refers to"
 
 
 def _task(row: ProviderLevelRow, what: str, cents: int, *, fix: str = _FIX, warn: bool = False) -> Finding:
-    sign = "-" if cents < 0 else ""
     return Finding(
         rule="provider_adjustment",
-        what=f"PLB {row.reason} {what}: {sign}{abs(cents) // 100}.{abs(cents) % 100:02}",
+        what=f"PLB {row.reason} {what}: {dollars(cents)}",
         where=f"$.provider_adjustments[{row.number}]",
         fix=fix,
         severity=Severity.WARN if warn else Severity.BLOCK,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from gateway.coding.codes import Kind, procedure
 from gateway.coding.modifiers import DISTINCT
 from gateway.domain.claim import ServiceLine
+from gateway.domain.money import dollars
 from gateway.errors import Finding
 from gateway.rules.case import ClaimCase
 from gateway.rules.sessions import Session, sessions
@@ -22,10 +23,10 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
     claim = case.claim
     total = sum(line.charge for line in claim.lines)
     if claim.charge != total:
-        what = f"the claim's charge is {_money(claim.charge)}, its lines add up to {_money(total)}"
+        what = f"the claim's charge is {dollars(claim.charge)}, its lines add up to {dollars(total)}"
         yield _finding(case, "$.charge", what, "Correct the charge of the claim or of a line", ("$.lines[*].charge",))
     if not 0 <= claim.patient_paid <= claim.charge:
-        what = f"the patient is said to have paid {_money(claim.patient_paid)} of {_money(claim.charge)}"
+        what = f"the patient is said to have paid {dollars(claim.patient_paid)} of {dollars(claim.charge)}"
         yield _finding(case, "$.patient_paid", what, "Correct the amount", ("$.charge",))
     for where, line in case.lines():
         if line.charge < 0:
@@ -64,8 +65,3 @@ def _unknown(case: ClaimCase, where: str, line: ServiceLine) -> Finding:
 
 def _finding(case: ClaimCase, where: str, what: str, fix: str, also: tuple[str, ...] = ()) -> Finding:
     return case.finding(RULE, what, where=where, fix=fix, evidence=(where, *also))
-
-
-def _money(cents: int) -> str:
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}"

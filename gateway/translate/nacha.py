@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from gateway.domain.money import dollars
 from gateway.errors import Finding
 
 LENGTH = 94
@@ -212,7 +213,7 @@ class _File:
         )
         for (what, value), (at, length) in zip(found, fields, strict=True):
             if value is not None and _whole(record[at : at + length]) != value:
-                shown = f"{value // 100}.{value % 100:02}" if what.startswith("sum") else value
+                shown = dollars(value) if what.startswith("sum") else value
                 self._tell(line, at + 1, f"the {what} is not {shown}, as in the records", _CUT)
                 wrong = True
         return wrong
