@@ -108,17 +108,6 @@ def test_order_of_modifiers() -> None:
     assert modifiers.misplaced(["CQ", "GP"]) == ("GP", "CQ")
 
 
-def test_what_a_line_carries() -> None:
-    assert modifiers.wanted(discipline="GP", assisted=True, above_threshold=True, distinct="XS") == (
-        "GP",
-        "CQ",
-        "KX",
-        "XS",
-    )
-    assert modifiers.wanted(discipline="GO", assisted=True, notice="GA") == ("GO", "CO", "GA")
-    assert modifiers.wanted(discipline="GN", assisted=True) == ("GN",)
-
-
 @pytest.mark.parametrize(
     ("held", "expected"),
     [

@@ -27,7 +27,7 @@ from gateway.ledger.entry import (
     entry_id,
     violations,
 )
-from gateway.ledger.matching import Draw, Drawn, Gap, bucket_for, candidates, commits, draw
+from gateway.ledger.matching import Draw, Drawn, Gap, candidates, commits, draw
 from gateway.ledger.settling import withdrawn
 from gateway.ledger.standing import standing, visit_keys
 
@@ -315,10 +315,6 @@ def test_what_ends_first_is_used_first_and_the_next_when_it_is_empty() -> None:
     stock = {"late": holding(available=5), "soon": holding(available=1), "open": holding(available=5)}
     lines = (line("L1"), line("L2", served_on=DAY + timedelta(days=1)))
     assert taken(draw(claim(*lines), held, stock)) == [("soon", 1, ("L1",)), ("late", 1, ("L2",))]
-    first = bucket_for(claim(*lines), lines[0], held, stock)
-    assert first is not None
-    assert first.id == "soon"
-    assert bucket_for(claim(*lines), lines[0], held, {}) is None
 
 
 def test_exempt_procedures_need_nothing() -> None:

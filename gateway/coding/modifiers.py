@@ -61,29 +61,9 @@ def alone(modifiers: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield assistant, therapist
 
 
-def discipline(modifiers: Iterable[str]) -> str:
-    """GP, GO or GN; "" where there is none."""
-    return next((each.upper() for each in modifiers if each.upper() in DISCIPLINES), "")
-
-
 def fits(known: Procedure, word: str) -> bool:
     """Whether a procedure may go under a discipline's plan of care; a code that names none goes under any."""
     return not known.disciplines or not word or word in known.disciplines
-
-
-def wanted(
-    *, discipline: str, assisted: bool = False, above_threshold: bool = False, distinct: str = "", notice: str = ""
-) -> tuple[str, ...]:
-    """The modifiers that such a line carries, in order. ``distinct`` is 59 or one of the X set, ``notice`` one of GA,
-    GX, GY, GZ, as the clinic has decided."""
-    found = [
-        discipline,
-        ASSISTANTS.get(discipline, "") if assisted else "",
-        KX if above_threshold else "",
-        distinct,
-        notice,
-    ]
-    return ordered(each for each in found if each)
 
 
 def ordered(modifiers: Iterable[str]) -> tuple[str, ...]:

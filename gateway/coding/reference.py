@@ -3,7 +3,6 @@
 None in the place of a table says that none was imported for those days: a check then says "not evaluated".
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -66,8 +65,3 @@ class Reference:
 
     def source(self, table: str) -> str:
         return next((name for kind, name in self.sources if kind == table), "")
-
-
-def holding(rows: Iterable[Row], day: date) -> Iterator[Row]:
-    """Those of the rows that hold on a day."""
-    return (each for each in rows if each.holds_on(day))

@@ -4,7 +4,7 @@ A visit is refused where nothing is left for it, unless somebody says why it too
 as uncovered, and a later authorization cures it. Never lets a person's words out of the sealed record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gateway.domain.authorization import Unit
@@ -316,12 +316,3 @@ def unsettled_key(visit: str) -> str:
 def _settled(tx: Transaction, visit: Visit) -> None:
     if visit.status is not Status.SCHEDULED:
         tx.tasks.close(unsettled_key(visit.id), "it was told what became of it")
-
-
-def kept(held: Sequence[Held]) -> dict[str, int]:
-    """What a visit holds, by account."""
-    found: dict[str, int] = {}
-    for each in held:
-        if each.quantity:
-            found[each.account.value] = found.get(each.account.value, 0) + each.quantity
-    return found

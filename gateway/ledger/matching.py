@@ -110,16 +110,6 @@ def candidates(
     return tuple(sorted(left, key=in_turn)), None
 
 
-def bucket_for(claim: Claim, line: ServiceLine, buckets: Iterable[Bucket], balances: Balances) -> Bucket | None:
-    """The bucket that serves a line standing alone; None where nothing does or too little is left."""
-    wanted = _quantity(line)
-    for bucket in candidates(claim, line, buckets)[0]:
-        needed = wanted(bucket)
-        if needed is not None and (not bucket.limited or left(bucket, balances) >= needed):
-            return bucket
-    return None
-
-
 def left(bucket: Bucket, balances: Balances) -> int:
     """What claims for dates inside the window may still take, whether booked, rendered, free or expired."""
     balance = balances.get(bucket.id, {})

@@ -82,12 +82,6 @@ _LINES = sa.select(*(claim_lines.c[name] for name in _BILLED))
 _LINES_OF = Scoped(
     _LINES.where(claim_lines.c.claim == sa.bindparam("of_claim")).order_by(claim_lines.c.number), claim_lines
 )
-_LINES_OF_VISITS = Scoped(
-    _LINES.where(claim_lines.c.visit_key.in_(sa.bindparam("wanted", expanding=True))).order_by(
-        claim_lines.c.claim, claim_lines.c.number
-    ),
-    claim_lines,
-)
 _COUNTS = Scoped(sa.select(claims.c.state, sa.func.count()).group_by(claims.c.state), claims)
 
 
@@ -214,13 +208,6 @@ class Claims(Records[Claim]):
     def lines(self, claim: str) -> list[BilledLine]:
         """The lines that a claim went out with, in their order."""
         return [_line(row) for row in self._session.within(_LINES_OF, {"of_claim": claim})]
-
-    def lines_of_visits(self, visit_keys: Iterable[str]) -> list[BilledLine]:
-        """Every line that was sent for these visits, of whichever claim."""
-        wanted = sorted(set(visit_keys) - {""})
-        if not wanted:
-            return []
-        return [_line(row) for row in self._session.within(_LINES_OF_VISITS, {"wanted": wanted})]
 
     def counts(self) -> dict[str, int]:
         """How many are in each state."""

@@ -35,7 +35,6 @@ _TABLES = {
     "deposit": deposits,
     "entry": entries,
 }
-KINDS = tuple(_TABLES)
 _ORDER = ("seq", "created_at", "id", "control_number")
 _HIDDEN = frozenset({"record", "client_key", "patient_key", "digest"})
 
