@@ -14,7 +14,6 @@ from gateway.coding.codes import Procedure
 from gateway.resources import folder
 from gateway.x12 import codes as lists
 
-DISCIPLINES = ("GP", "GO", "GN")
 NOTICES = ("GA", "GX", "GY", "GZ")
 DISTINCT = ("59", "XE", "XP", "XS", "XU")
 KX = "KX"

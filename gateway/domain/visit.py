@@ -5,9 +5,8 @@ from datetime import date
 from enum import StrEnum
 
 from gateway.domain.claim import Performed
+from gateway.domain.disciplines import DISCIPLINES
 from gateway.domain.parties import Dependent, Payer, Person, Subscriber
-
-DISCIPLINES = ("GP", "GO", "GN")
 
 
 class Status(StrEnum):

@@ -13,6 +13,7 @@ from gateway.coding import codes
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency
 from gateway.domain.coverage import Coverage
+from gateway.domain.disciplines import discipline
 from gateway.domain.parties import Person
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Status
@@ -23,7 +24,7 @@ from gateway.flow.reference import reference_for
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Bucket
 from gateway.ledger.visiting import UNCOVERED
-from gateway.rules.case import ClaimCase, RequestCase, Treated, discipline
+from gateway.rules.case import ClaimCase, RequestCase, Treated
 from gateway.store import StoredAuthorization, StoredClaim, StoredVisit, Transaction
 
 NOT_BILLED = (State.ACCEPTED, State.WAITING, State.HELD, State.SPLIT, State.REJECTED, State.DENIED)

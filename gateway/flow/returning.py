@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.domain.claim import Frequency
+from gateway.domain.disciplines import discipline
 from gateway.flow.cases import ADJUDICATED, UNANSWERED, State
 from gateway.flow.house import Transaction
 from gateway.ledger import cents
 from gateway.ledger.entry import Account, Bucket, Cause, Entry
-from gateway.ledger.matching import discipline
 from gateway.ledger.settling import moved_to, withdrawn
 from gateway.ledger.standing import Standing, standing
 from gateway.ledger.target import Target

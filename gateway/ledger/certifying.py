@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from gateway.domain.authorization import AuthorizationRequest, Quantity
+from gateway.domain.disciplines import DISCIPLINES
 from gateway.errors import Finding
 from gateway.ledger import units
 from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, digest
-from gateway.ledger.granting import DISCIPLINES, Grant
+from gateway.ledger.granting import Grant
 
 MEMO = "memo"  # Bucket.quantity_source of what was only asked for: no claim draws on it.
 

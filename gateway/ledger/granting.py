@@ -10,13 +10,13 @@ from datetime import date
 
 from gateway.domain.authorization import AuthorizationRequest, Kind, Quantity, Unit
 from gateway.domain.decision import Action, Delivery, EventDecision, Rejection, Span
+from gateway.domain.disciplines import DISCIPLINES
 from gateway.errors import Finding, Severity
 from gateway.ledger import delivery as hsd
 from gateway.ledger import information, verdicts
 from gateway.ledger.pairing import Pair, pair
 from gateway.ledger.states import GRANTING, State, of_lines
 
-DISCIPLINES = ("GP", "GO", "GN")
 REQUESTED = "requested"
 NOT_REQUIRED = "HCR01 NA"
 

@@ -12,11 +12,11 @@ from enum import StrEnum
 
 from gateway.domain.authorization import Unit
 from gateway.domain.claim import Claim, ServiceLine
+from gateway.domain.disciplines import counted_under, discipline
 from gateway.ledger import units
 from gateway.ledger.billed import BilledClaim
 from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, apply, digest
-from gateway.ledger.granting import DISCIPLINES
 
 ONCE_A_DAY = (Unit.VISIT, Unit.DAY)
 Booked = Mapping[tuple[str, str], Mapping[Account, int]]
@@ -66,20 +66,9 @@ class Drawn:
     uncovered: tuple[Uncovered, ...]
 
 
-def discipline(line: ServiceLine) -> str:
-    """GP, GO or GN; "" where the line has none."""
-    return next((each for each in line.modifiers if each in DISCIPLINES), "")
-
-
 def visit_key(claim: BilledClaim, line: ServiceLine, bucket: Bucket) -> str:
-    """An opaque name of the visit: the authorization (which is one patient's), the date and the discipline.
-
-    A line without a discipline takes the bucket's, else one that the claim has on that date: it is no visit more.
-    """
-    words = [discipline(line)] if discipline(line) else list(bucket.modifiers)
-    if len(words) != 1:
-        words = sorted({discipline(each) for each in claim.lines if each.served_on == line.served_on} - {""})
-    return key_of(bucket.authorization, line.served_on, words[0] if words else "")
+    """An opaque name of the visit: the authorization (which is one patient's), the date and the discipline."""
+    return key_of(bucket.authorization, line.served_on, counted_under(line, claim.lines, bucket.modifiers))
 
 
 def key_of(authorization: str, day: date, discipline: str) -> str:

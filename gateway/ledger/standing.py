@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from gateway.domain.disciplines import discipline
 from gateway.ledger.billed import BilledClaim
 from gateway.ledger.entry import Account, Bucket, Entry
-from gateway.ledger.matching import discipline, visit_key
+from gateway.ledger.matching import visit_key
 
 _DELTAS: Mapping[str, tuple[int, int, int]] = {  # Of committed, consumed and released.
     "commit": (1, 0, -1),

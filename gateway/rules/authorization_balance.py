@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from gateway.domain.authorization import Unit
 from gateway.domain.claim import ServiceLine
+from gateway.domain.disciplines import counted_under
 from gateway.errors import Finding
-from gateway.rules.case import Certification, ClaimCase, discipline
+from gateway.rules.case import Certification, ClaimCase
 from gateway.rules.need import certified_lines, is_evaluation, without
 
 RULE = "authorization_balance"
@@ -37,7 +38,9 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
                 RULE, "the ledger has no balance of it", where=where, fix="Run the check with the ledger"
             )
             continue
-        visits = {each.id: (each.id, line.served_on, _word(case, line, each)) for each in held}
+        visits = {
+            each.id: (each.id, line.served_on, counted_under(line, case.claim.lines, each.modifiers)) for each in held
+        }
         if any(each.unit in (Unit.VISIT, Unit.DAY) and visits[each.id] in counted for each in held):
             continue
         needs = {each.id: _needed(line, each) for each in held}
@@ -55,14 +58,6 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
 
 def _uses_none(case: ClaimCase, line: ServiceLine) -> bool:
     return case.policy.eval_counts is False and is_evaluation(line)
-
-
-def _word(case: ClaimCase, line: ServiceLine, bucket: Certification) -> str:
-    """The discipline that a visit counts under: the line's, else the bucket's, else one of that day."""
-    words = [discipline(line)] if discipline(line) else list(bucket.modifiers)
-    if len(words) != 1:
-        words = sorted({discipline(each) for each in case.claim.lines if each.served_on == line.served_on} - {""})
-    return words[0] if words else ""
 
 
 def _needed(line: ServiceLine, bucket: Certification) -> int | None:

@@ -9,8 +9,9 @@ from datetime import date, timedelta
 
 from gateway.domain.authorization import Kind, Unit
 from gateway.domain.coverage import Period
+from gateway.domain.disciplines import DISCIPLINES, discipline
 from gateway.errors import Finding, Severity
-from gateway.rules.case import DISCIPLINES, Case, ClaimCase, RequestCase, discipline
+from gateway.rules.case import Case, ClaimCase, RequestCase
 
 RULE = "benefit_limit"
 CHECK = 24

@@ -13,6 +13,7 @@ from gateway.coding.reference import Reference
 from gateway.domain.authorization import AuthorizationRequest, Unit
 from gateway.domain.claim import Claim, ServiceLine
 from gateway.domain.coverage import Coverage
+from gateway.domain.disciplines import discipline
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.errors import Finding, Severity
 from gateway.rules.policy import Policy
@@ -20,7 +21,6 @@ from gateway.rules.policy import Policy
 Day = date  # Case has a field of that name.
 
 PAYER = 7  # WEDI SNIP type: what one partner asks for
-DISCIPLINES = ("GP", "GO", "GN")
 TAKEN_FROM = ("rendered", "reserved", "available", "expired")  # By a claim for a date in the window (facts, 6.2).
 MEMO = "memo"  # What the ledger calls a bucket of what was asked for.
 
@@ -215,8 +215,3 @@ def within(bucket: Certification, day: Day) -> bool:
 def paper(name: str) -> str:
     """A paper's name as two of them are compared: without case, hyphens and underscores."""
     return " ".join(name.replace("-", " ").replace("_", " ").casefold().split())
-
-
-def discipline(line: ServiceLine) -> str:
-    """GP, GO or GN; "" where the line has none."""
-    return next((each for each in line.modifiers if each in DISCIPLINES), "")

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import date
 
 from gateway.domain.authorization import Kind
+from gateway.domain.disciplines import discipline
 from gateway.errors import Finding, Severity
-from gateway.rules.case import Case, Certification, ClaimCase, RequestCase, discipline
+from gateway.rules.case import Case, Certification, ClaimCase, RequestCase
 from gateway.rules.episodes import last_before, visits
 from gateway.rules.need import certified_lines, without
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from gateway.domain.authorization import Kind, Unit
+from gateway.domain.disciplines import discipline
 from gateway.errors import Finding, Severity
-from gateway.rules.case import Case, Certification, ClaimCase, RequestCase, Treated, discipline
+from gateway.rules.case import Case, Certification, ClaimCase, RequestCase, Treated
 from gateway.rules.episodes import visits
 from gateway.rules.need import certified_lines, without
 from gateway.rules.policy import Term

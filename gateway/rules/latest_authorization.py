@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import date
 
 from gateway.domain.claim import ServiceLine
+from gateway.domain.disciplines import discipline
 from gateway.errors import Finding, Severity
-from gateway.rules.case import MEMO, Certification, ClaimCase, discipline, within
+from gateway.rules.case import MEMO, Certification, ClaimCase, within
 from gateway.rules.need import certified_lines, without
 
 RULE = "latest_authorization"

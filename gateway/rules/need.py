@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from gateway.coding.codes import procedure
 from gateway.domain.claim import ServiceLine
+from gateway.domain.disciplines import discipline
 from gateway.errors import Finding
-from gateway.rules.case import Certification, ClaimCase, Treated, discipline
+from gateway.rules.case import Certification, ClaimCase, Treated
 from gateway.rules.episodes import episode, visits
 from gateway.rules.policy import Free
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from gateway.domain.claim import Claim, Frequency, Performer, ServiceLine
-from gateway.rules.case import ClaimCase, discipline
+from gateway.domain.disciplines import discipline
+from gateway.rules.case import ClaimCase
 
 Placed = tuple[str, ServiceLine]
 EARLIER = "history"  # The place of a line of an earlier claim.

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from gateway.coding.codes import procedure
 from gateway.coding.modifiers import fits
 from gateway.domain.claim import ServiceLine
+from gateway.domain.disciplines import DISCIPLINES
 from gateway.errors import Finding
-from gateway.rules.case import DISCIPLINES, ClaimCase
+from gateway.rules.case import ClaimCase
 from gateway.rules.need import certified_lines
 
 RULE = "therapy_modifier"

@@ -5,8 +5,9 @@ from datetime import date
 
 from gateway.coding.modifiers import KX, conflicts
 from gateway.coding.threshold import Need, group_of, judge
+from gateway.domain.disciplines import discipline
 from gateway.errors import Finding, Severity
-from gateway.rules.case import ClaimCase, discipline
+from gateway.rules.case import ClaimCase
 from gateway.rules.sessions import earlier_lines
 
 RULE = "threshold_modifier"
