@@ -247,7 +247,10 @@ def beside(**changes: Any) -> Any:
         (beside(ends_on=END), 9, []),
         (beside(ends_on=DAY), 9, [WARN]),
         (beside(ends_on=DAY - ONE), 9, []),
-        (beside(ends_on=None), 9, []),
+        (beside(ends_on=None), 9, [UNKNOWN]),
+        (beside(ends_on=None), 0, []),
+        (beside(ends_on=None), None, [UNKNOWN]),
+        (beside(ends_on=None, limited=False), 9, []),
         (beside(procedures=("97140",)), 9, []),
         (beside(modifiers=("GO",)), 9, []),
         (beside(quantity_source="memo"), 9, []),
@@ -258,6 +261,13 @@ def beside(**changes: Any) -> Any:
 def test_latest_authorization(others: Any, left: int | None, expected: list[Severity]) -> None:
     balances = {"bu_1": holding(available=9)} | ({} if left is None else {"bu_2": holding(available=left)})
     assert weights("latest_authorization", good(others=others, balances=balances)) == expected
+
+
+def test_what_is_drawn_on_may_be_what_has_no_known_end() -> None:
+    balances = {"bu_1": holding(available=9), "bu_2": holding(available=9)}
+    drawn_on = (bucket(ends_on=None),)
+    assert weights("latest_authorization", good(buckets=drawn_on, others=beside(), balances=balances)) == [UNKNOWN]
+    assert weights("latest_authorization", good(buckets=drawn_on, others=(), balances=balances)) == []
 
 
 # 25: in time.
@@ -274,6 +284,7 @@ def left(available: int, **others: int) -> dict[str, Any]:
 
 
 LEAD = {"extension_lead": Term(days=7)}
+BUSINESS_LEAD = {"extension_lead": Term(days=7, counted=Days.BUSINESS)}
 
 
 @pytest.mark.parametrize(
@@ -298,6 +309,8 @@ LEAD = {"extension_lead": Term(days=7)}
         ({**left(1), "treated": None}, [UNKNOWN]),
         ({**left(1), "treated": booked(5), "policy": {"extension_lead": None}}, [UNKNOWN]),
         ({"balances": {}, "treated": booked(5)}, [UNKNOWN]),
+        # No table has the holidays of the year in which it runs out.
+        ({**left(1), "treated": booked(365 * 60), "policy": BUSINESS_LEAD}, [UNKNOWN]),
         ({"buckets": (bucket(limited=False),), "balances": {}, "treated": booked(5)}, []),
         # Two units a visit, as this claim bills them.
         ({"buckets": (bucket(unit=Unit.UNIT),), **left(5), "treated": booked(5, 10)}, [WARN]),

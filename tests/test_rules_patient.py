@@ -280,8 +280,19 @@ def test_a_hold_needs_the_day_of_the_decision() -> None:
 )
 def test_a_request_reaches_back_so_far(term: Term | None, days: int, expected: list[Severity]) -> None:
     today = DAY + timedelta(days=days)
-    subject = asking(wanted(starts_on=DAY), date=today, policy={"retro_days": term, "submit_deadline": Term(days=99)})
-    assert weights("timely", subject) == expected
+    policy = {"retro_days": term, "submit_deadline": Term(days=99)}
+    assert weights("timely", asking(wanted(starts_on=DAY), date=today, policy=policy)) == expected
+
+
+@pytest.mark.parametrize(("days", "expected"), [(7, []), (8, [("$.lines[0].starts_on", BLOCK)])])
+@pytest.mark.parametrize("whole", [None, 0])
+def test_a_line_of_a_request_reaches_back_no_further(whole: int | None, days: int, expected: Found) -> None:
+    """A line has dates of its own, whatever the request as a whole says."""
+    today = DAY + timedelta(days=days)
+    request = wanted(starts_on=None if whole is None else today)
+    request = replace(request, lines=(replace(request.lines[0], starts_on=DAY), *request.lines[1:]))
+    policy = {"retro_days": Term(days=7), "submit_deadline": Term(days=99)}
+    assert found("timely", asking(request, date=today, policy=policy)) == expected
 
 
 @pytest.mark.parametrize(

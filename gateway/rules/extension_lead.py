@@ -66,7 +66,7 @@ def check_request(case: RequestCase) -> Iterator[Finding]:
         return
     last = before(max(ends), term)
     if last is None:
-        yield _unknown(case, "$.kind", "its business days lie beyond the table of holidays")
+        yield _beyond_the_table(case, "$.kind")
     elif case.date > last:
         what = f"this payer wants an extension to be asked for by {last}"
         fix = "Send it at once, and plan no visit behind the window before the answer is there"
@@ -77,6 +77,16 @@ def _missing(case: Case, where: str) -> Finding:
     if case.policy.extension_lead is None:
         return _unknown(case, where, "it is not known how early this payer wants an extension to be asked for")
     return _unknown(case, where, "this patient's visits are not known")
+
+
+def _beyond_the_table(case: Case, where: str) -> Finding:
+    return case.not_evaluated(
+        RULE,
+        "its business days lie beyond the table of holidays",
+        where=where,
+        fix="Add the year to edi_maps/calendars/us_federal.toml",
+        because=BECAUSE,
+    )
 
 
 def _visits_left(case: ClaimCase, bucket: Certification) -> int | None:
@@ -107,8 +117,13 @@ def _due(
     case: ClaimCase, bucket: Certification, left: int, treated: tuple[Treated, ...], word: str, term: Term
 ) -> Iterator[Finding]:
     out = _runs_out(case.date, bucket, left, treated, word)
-    last = before(out, term) if out else None
-    if out is None or last is None or case.date < last - timedelta(days=NOTICE_DAYS):
+    if out is None:
+        return
+    last = before(out, term)
+    if last is None:
+        yield _beyond_the_table(case, "$.authorization")
+        return
+    if case.date < last - timedelta(days=NOTICE_DAYS):
         return
     how = "Ask for a new authorization" if case.policy.extension_allowed is False else "Ask for an extension"
     late = "was" if case.date > last else "is"

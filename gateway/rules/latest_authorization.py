@@ -25,8 +25,14 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
         return
     for where, line in lines:
         used = next(iter(case.open(line)), None)
-        sooner = [each for each in case.others if used is not None and _fits(each, line) and _ends(each) < _ends(used)]
-        if any(each.limited and case.left(each) is None for each in sooner):
+        if used is None:
+            continue
+        fitting = [each for each in case.others if _fits(each, line)]
+        unsure = [each for each in fitting if _end_unknown(each) or _end_unknown(used)]
+        sooner = [each for each in fitting if each not in unsure and _ends(each) < _ends(used)]
+        if any(case.left(each) != 0 for each in unsure):
+            yield _unknown(case, where, "which of the authorizations that fit ends first is not known")
+        elif any(each.limited and case.left(each) is None for each in sooner):
             yield _unknown(case, where, "what is left of another authorization is not known")
         elif any(not each.limited or (case.left(each) or 0) > 0 for each in sooner):
             yield case.finding(
@@ -50,10 +56,15 @@ def _fits(bucket: Certification, line: ServiceLine) -> bool:
     )
 
 
+def _end_unknown(bucket: Certification) -> bool:
+    """What has no limit either, as where no authorization is required, simply goes on."""
+    return bucket.limited and bucket.ends_on is None
+
+
 def _ends(bucket: Certification) -> date:
     return bucket.ends_on or date.max
 
 
 def _unknown(case: ClaimCase, where: str, what: str) -> Finding:
-    fix = "Run the check where the authorizations are stored"
+    fix = "Enter the windows of this patient's authorizations, or check where the authorizations are stored"
     return case.not_evaluated(RULE, what, where=where, fix=fix, evidence=(where, "ledger"))

@@ -83,8 +83,11 @@ def _held_back(case: ClaimCase) -> Iterator[Finding]:
 
 
 def _backdated(case: RequestCase) -> Iterator[Finding]:
-    starts_on, place = case.request.starts_on, "$.starts_on"
-    if starts_on is None or starts_on >= case.date:
+    """The first day of the whole or of a line, whichever is earlier: a line may have dates of its own."""
+    starts = [(case.request.starts_on, "$.starts_on")]
+    starts += [(line.starts_on, f"$.lines[{index}].starts_on") for index, line in enumerate(case.request.lines)]
+    starts_on, place = min(((day, place) for day, place in starts if day), default=(case.date, ""))
+    if starts_on >= case.date:
         return
     term = case.policy.retro_days
     if term is None:
