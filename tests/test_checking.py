@@ -92,6 +92,19 @@ def test_what_is_booked_is_there_for_the_visits_that_are_booked(stage: Stage) ->
     assert said(replace(found, standing=None), "extension_lead") == [("$.authorization", "warn")]
 
 
+def test_visits_of_which_nobody_entered_any_are_not_known(stage: Stage) -> None:
+    """No visit on file may be none, or one that nobody entered: a check that counts them says so, and does not pass."""
+    told = record("visit", "B1", status="took_place", served_on=f"{TODAY}", discipline="GP", evidence=None)
+    stage.submit(certification(), coverage_json(), claim_json())
+    policy: Json = {"extension_lead": Term(days=7), "episode_gap_days": 60, "progress_every": 10}
+    counting = ("benefit_limit", "extension_lead", "episode_gap")
+    for rule in counting:
+        assert {each for _, each in said(case(stage, **policy), rule)} == {"not_evaluated"}, rule
+    stage.submit({**told, "authorization_ref": "ACCT-31337-A1"})
+    for rule in counting:
+        assert said(case(stage, **policy), rule) == [], rule
+
+
 def test_a_day_is_looked_at_over_all_of_its_claims(stage: Stage) -> None:
     """97530 was billed before: the row of its pair with 97116 is at hand."""
     release = reference.read(

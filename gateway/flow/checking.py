@@ -126,7 +126,7 @@ def claim_case(house: House, tx: Transaction, claim: Claim, billing: Billing, pa
         standing=tx.books.balances(sorted(own)),
         coverage=patient.coverage,
         plans=patient.plans or None,
-        treated=tuple(_treated(patient)),
+        treated=tuple(_treated(patient)) or None,
         reference=reference_for(
             tx,
             [*_procedures(claim, patient.claims), *(each.replace(".", "") for each in claim.diagnoses)],
@@ -147,7 +147,7 @@ def request_case(house: House, tx: Transaction, request: AuthorizationRequest, p
         balances=tx.books.balances([each.id for each in patient.buckets]),
         coverage=patient.coverage,
         plans=patient.plans or None,
-        treated=tuple(_treated(patient)),
+        treated=tuple(_treated(patient)) or None,
         reference=reference_for(
             tx,
             [*(line.procedure for line in request.lines), *(each.replace(".", "") for each in request.diagnoses)],
