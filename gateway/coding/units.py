@@ -166,7 +166,8 @@ def _span(count: int) -> str:
     return f"{15 * count - 7} to {15 * count + 7} minutes" if count else "fewer than 8 minutes"
 
 
-def _words(count: int) -> str:
+def words(count: int) -> str:
+    """A count of units as people say it: 1 unit, 2 units."""
     return f"{count} unit" if count == 1 else f"{count} units"
 
 
@@ -180,19 +181,19 @@ def _told_cms(spent: Mapping[str, int], whole: Mapping[str, int], extra: set[str
     total = sum(spent.values())
     count = units_of(total)
     yield f"Timed minutes: {_list(spent)}; together {total}"
-    yield f"CMS counts them together: {total} minutes are {_words(count)} ({_span(count)})"
+    yield f"CMS counts them together: {total} minutes are {words(count)} ({_span(count)})"
     yield f"Whole quarter hours: {_list(whole)}"
     rests = {base: each % 15 for base, each in spent.items() if each % 15}
     if extra:
         others = f"; {', '.join(sorted(tied - extra))} has as many, and could be chosen" if tied else ""
-        yield f"Rests: {_list(rests)}; {_words(len(extra))} more, one each for {', '.join(sorted(extra))}{others}"
+        yield f"Rests: {_list(rests)}; {words(len(extra))} more, one each for {', '.join(sorted(extra))}{others}"
     elif rests:
         yield f"Rests: {_list(rests)}; they earn no further unit"
 
 
 def _told_ama(spent: Mapping[str, int], counts: Mapping[str, int]) -> Iterator[str]:
     for base in sorted(spent):
-        earned = f"{_words(counts[base])} ({_span(counts[base])})"
+        earned = f"{words(counts[base])} ({_span(counts[base])})"
         yield f"The AMA counts each code by itself: {base}, {spent[base]} minutes, {earned}"
 
 

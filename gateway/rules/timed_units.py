@@ -6,7 +6,7 @@ Too many units block; too few only warn, since they are the clinic's own money.
 from collections.abc import Iterator
 
 from gateway.coding.codes import Kind, procedure
-from gateway.coding.units import Units, units
+from gateway.coding.units import Units, units, words
 from gateway.domain.claim import ServiceLine
 from gateway.errors import Finding, Severity
 from gateway.rules.case import ClaimCase
@@ -79,9 +79,9 @@ def _differences(case: ClaimCase, session: Session, earned: Units, lines: tuple[
         count, right = billed[code], earned.units.get(code, 0)
         yield case.finding(
             RULE,
-            f"{code}: {_words(count)} billed, {right} earned. {'. '.join(earned.steps)}",
+            f"{code}: {words(count)} billed, {right} earned. {'. '.join(earned.steps)}",
             where=f"{places[0]}.units",
-            fix=f"Bill {_words(right)}, or correct the minutes as the note of the visit has them",
+            fix=f"Bill {words(right)}, or correct the minutes as the note of the visit has them",
             default=Severity.BLOCK if count >= right else Severity.WARN,
             evidence=[f"{where}.{field}" for where in places for field in ("units", "minutes")],
             because=BECAUSE,
@@ -113,7 +113,3 @@ def _not_by_the_day(case: ClaimCase, session: Session) -> Iterator[Finding]:
         else:
             continue
         yield case.not_evaluated(RULE, what, where=f"{where}.procedure", fix=fix)
-
-
-def _words(count: int) -> str:
-    return f"{count} unit" if count == 1 else f"{count} units"
