@@ -48,6 +48,17 @@ def after(start: datetime, days: int, *, business: bool) -> datetime | None:
     return at
 
 
+def reached_from(day: date, days: int) -> date | None:
+    """The day from which so many business days reach ``day``; None where they leave the table of holidays."""
+    while days:
+        day -= timedelta(days=1)
+        counts = is_business_day(day)
+        if counts is None:
+            return None
+        days -= counts
+    return day
+
+
 def between(start: datetime, end: datetime) -> int | None:
     """The business days behind ``start`` up to and with the day of ``end``; None where they leave the table."""
     days = 0

@@ -17,14 +17,7 @@ def before(day: date, term: Term) -> date | None:
     """The first day from which a term reaches ``day``; None where its business days leave the table of holidays."""
     if term.counted is Days.CALENDAR:
         return day - timedelta(days=term.days)
-    left, at = term.days, day
-    while left:
-        at -= timedelta(days=1)
-        counts = business_days.is_business_day(at)
-        if counts is None:
-            return None
-        left -= counts
-    return at
+    return business_days.reached_from(day, term.days)
 
 
 def told(term: Term) -> str:
