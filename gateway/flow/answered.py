@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.decision import Decision, EventDecision, Rejection, Review, ServiceDecision
-from gateway.flow.cases import AUTHORIZATION_PREFIX, code, subjects_of
+from gateway.flow.cases import AUTHORIZATION_PREFIX, code, same_member, subjects_of
 from gateway.flow.house import Transaction
 
 _TIME = re.compile(r"([0-9]{2}){2,4}")
@@ -40,8 +40,9 @@ def names_another(decision: Decision, request: AuthorizationRequest) -> bool:
     named, asked = decision.subscriber, request.subscriber
     if named is None or not named.member_id or not named.person.last:
         return False
-    other_id = named.member_id.strip().casefold() != asked.member_id.strip().casefold()
-    return other_id and named.person.last.strip().casefold() != asked.person.last.strip().casefold()
+    return (
+        not same_member(named, asked) and named.person.last.strip().casefold() != asked.person.last.strip().casefold()
+    )
 
 
 def sound(decision: Decision) -> Decision:

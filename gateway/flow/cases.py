@@ -194,16 +194,25 @@ def earlier(tx: Transaction, request: AuthorizationRequest) -> StoredAuthorizati
 def of_one_patient(request: Insured, other: Insured) -> bool:
     """Whether both are about one person's policy with one payer. Payers give the same number to different people, and
     a clinic mistypes one; what follows from a number that leads to another patient cannot be called back."""
-    members = {each.subscriber.member_id.strip().casefold() for each in (request, other)}
-    payers = {each.payer.id for each in (request, other)}
-    return len(members) == len(payers) == 1 and one_person(request.patient, other.patient)
+    members = same_member(request.subscriber, other.subscriber)
+    return members and request.payer.id == other.payer.id and one_person(request.patient, other.patient)
+
+
+def same_member(one: Subscriber, other: Subscriber) -> bool:
+    """Whether both have one member number, however it was typed."""
+    return one.member_id.strip().casefold() == other.member_id.strip().casefold()
 
 
 def one_person(one: Person, other: Person) -> bool:
     """By birth date and first name, as far as both are known: a plan's number may be a whole family's."""
-    names = {"".join(each.first.casefold().split()[:1]) for each in (one, other)} - {""}
+    names = {first_name(one), first_name(other)} - {""}
     dates = {each.born for each in (one, other)} - {None}
     return len(names) <= 1 and len(dates) <= 1
+
+
+def first_name(person: Person) -> str:
+    """The first of the given names, as two of them are compared; "" where none is known."""
+    return "".join(person.first.casefold().split()[:1])
 
 
 def subjects_of(tx: Transaction, kind: str, value: str, partner: str) -> list[str]:

@@ -14,16 +14,14 @@ from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency
 from gateway.domain.coverage import Coverage
 from gateway.domain.disciplines import discipline
-from gateway.domain.parties import Person
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.domain.visit import Status
-from gateway.flow.cases import ADJUDICATED, UNDECIDED, State, of_one_patient, one_person
+from gateway.flow.cases import ADJUDICATED, UNDECIDED, State, first_name, of_one_patient, one_person, same_member
 from gateway.flow.house import House
 from gateway.flow.policies import day_of, policy_of
 from gateway.flow.reference import reference_for
-from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Bucket
-from gateway.ledger.visiting import UNCOVERED
+from gateway.ledger.visiting import is_certified
 from gateway.rules.case import ClaimCase, RequestCase, Treated
 from gateway.store import StoredAuthorization, StoredClaim, StoredVisit, Transaction
 
@@ -72,7 +70,7 @@ def patient_of(tx: Transaction, record: AuthorizationRequest | Claim) -> Patient
         # Of one member, payer and first name with another birth date, one was mistyped: the checks say so.
         each
         for each in told
-        if each.payer.id == record.payer.id and _first(each.patient) == _first(record.patient) != ""
+        if each.payer.id == record.payer.id and first_name(each.patient) == first_name(record.patient) != ""
     ]
     buckets = tx.books.buckets_under(known)
     return Patient(
@@ -85,7 +83,7 @@ def patient_of(tx: Transaction, record: AuthorizationRequest | Claim) -> Patient
         ),
         coverage=coverages[0] if coverages else None,
         plans=tuple(each for each in tx.plans_of_care.of_patient(*owner) if of_one_patient(each, record)),
-        buckets=tuple(each for each in buckets if each.quantity_source not in (MEMO, UNCOVERED)),
+        buckets=tuple(each for each in buckets if is_certified(each)),
     )
 
 
@@ -161,12 +159,8 @@ def _is_of(visit: StoredVisit, record: AuthorizationRequest | Claim) -> bool:
     told = visit.visit
     if told.payer is None or told.subscriber is None or told.patient is None:
         return False
-    members = {each.member_id.strip().casefold() for each in (told.subscriber, record.subscriber)}
-    return told.payer.id == record.payer.id and len(members) == 1 and one_person(told.patient, record.patient)
-
-
-def _first(person: Person) -> str:
-    return "".join(person.first.casefold().split()[:1])
+    members = same_member(told.subscriber, record.subscriber)
+    return members and told.payer.id == record.payer.id and one_person(told.patient, record.patient)
 
 
 def _is_void(claim: Claim) -> bool:

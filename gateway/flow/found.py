@@ -4,7 +4,7 @@ from datetime import date
 
 from gateway.domain.authorization import RESTATING, AuthorizationRequest
 from gateway.domain.visit import Visit
-from gateway.flow.cases import BILLABLE, CERTIFYING, UNDECIDED, State, changed_by, one_person
+from gateway.flow.cases import BILLABLE, CERTIFYING, UNDECIDED, State, changed_by, one_person, same_member
 from gateway.flow.house import Transaction
 from gateway.store import StoredAuthorization
 
@@ -42,8 +42,7 @@ def _same_patient(request: AuthorizationRequest, visit: Visit) -> bool:
         return False
     if visit.subscriber is None or patient is None:
         return True
-    members = {each.strip().casefold() for each in (visit.subscriber.member_id, request.subscriber.member_id)}
-    return len(members) == 1 and one_person(request.patient, patient)
+    return same_member(visit.subscriber, request.subscriber) and one_person(request.patient, patient)
 
 
 def _end(stored: StoredAuthorization) -> date:

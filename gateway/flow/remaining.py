@@ -2,17 +2,16 @@
 
 from gateway.flow.house import House, Transaction
 from gateway.flow.policies import policy_of
-from gateway.ledger.certifying import MEMO
 from gateway.ledger.remaining import Remaining
 from gateway.ledger.remaining import remaining as counted
-from gateway.ledger.visiting import UNCOVERED
+from gateway.ledger.visiting import is_certified
 from gateway.rules.policy import Basis
 from gateway.store import StoredAuthorization
 
 
 def remaining(tx: Transaction, authorization: str) -> list[Remaining]:
     """Every certified bucket of an authorization (our id), by window and line."""
-    buckets = [each for each in tx.books.buckets(authorization) if each.quantity_source not in (MEMO, UNCOVERED)]
+    buckets = [each for each in tx.books.buckets(authorization) if is_certified(each)]
     moves = tx.books.moves(each.id for each in buckets)
     return [counted(each.id, each.unit, limited=each.limited, moves=moves[each.id]) for each in buckets]
 

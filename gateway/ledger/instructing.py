@@ -12,10 +12,10 @@ from gateway.domain.authorization import Unit
 from gateway.domain.instruction import Certification, CertifiedLine
 from gateway.errors import Finding
 from gateway.ledger import units
-from gateway.ledger.certifying import MEMO, bucket_of
+from gateway.ledger.certifying import bucket_of
 from gateway.ledger.entry import Account, Balance, Bucket, Cause, Entry, digest
 from gateway.ledger.granting import Grant
-from gateway.ledger.visiting import UNCOVERED
+from gateway.ledger.visiting import is_certified
 
 SOURCE = "domain facts, 6.2"
 
@@ -77,7 +77,7 @@ def chosen(buckets: Sequence[Bucket], procedures: Sequence[str], discipline: str
     return [
         each
         for each in buckets
-        if each.quantity_source not in (MEMO, UNCOVERED)
+        if is_certified(each)
         and (not procedures or set(procedures) <= set(each.procedures))
         and (not discipline or discipline in each.modifiers)
         and (not number or each.number.strip() == number.strip())

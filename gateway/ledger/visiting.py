@@ -69,6 +69,11 @@ class Step:
     held: tuple[Held, ...]
 
 
+def is_certified(bucket: Bucket) -> bool:
+    """Whether a payer certified it; other buckets remember what was asked for, or what went without."""
+    return bucket.quantity_source not in (MEMO, UNCOVERED)
+
+
 def wanted(
     visit: Visit,
     buckets: Iterable[Bucket],
@@ -83,7 +88,7 @@ def wanted(
     ``counted`` are the buckets that count this visit already, for another appointment or a claim of the day;
     ``exempt`` the procedures that this payer wants no authorization for.
     """
-    certified = [each for each in buckets if each.quantity_source not in (MEMO, UNCOVERED)]
+    certified = [each for each in buckets if is_certified(each)]
     late = visit.status is Status.TOOK_PLACE
     free = {each.id: _free(each, balances, held, late=late) for each in certified}
     services = [each for each in visit.lines if each.procedure not in exempt]
