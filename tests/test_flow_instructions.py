@@ -154,6 +154,19 @@ def test_a_retro_authorization_cures_what_was_uncovered(stage: Stage) -> None:
 
 
 @on_sqlite
+def test_a_visit_that_is_partly_under_one_authorization_is_cured_by_no_other(stage: Stage) -> None:
+    """A visit is one authorization's (6.1): what it lacks waits for that one to cover it."""
+    stage.submit(certification(units=4, visits=None, procedures=["97110"]))
+    lines = [{"procedure": "97110", "units": 2}, {"procedure": "97140", "units": 1}]
+    stage.submit(visit_json(status="took_place", override="Zimmerwald came in pain", lines=lines))
+    before = sorted((each.account, each.quantity) for each in visit(stage).held)
+    assert before == [("rendered", 2), ("uncovered", 1)]
+    stage.submit(certification("A2", units=4, visits=None, procedures=["97140"], number="PHONE2"))
+    assert sorted((each.account, each.quantity) for each in visit(stage).held) == before
+    assert stage.balanced()
+
+
+@on_sqlite
 def test_another_persons_authorization_cures_nobody(stage: Stage) -> None:
     owner: Json = {"authorization_ref": None, "payer": "SIM01", "patient": PATIENT}
     stage.submit(visit_json(status="took_place", override="came in pain", **owner))

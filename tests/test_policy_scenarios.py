@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_samples import bucket, claim, line
+from ledger_samples import END, bucket, claim, line
 from policy_samples import SAMPLES, Configuration
-from rules_samples import BLOCK, UNKNOWN, case, worked
+from rules_samples import BLOCK, UNKNOWN, WARN, asking, case, worked
+from rules_samples import wanted as wanted_of
 
 from gateway import rules
-from gateway.domain.authorization import Unit
+from gateway.domain.authorization import Kind, Unit
 from gateway.errors import Finding, Severity
 from gateway.flow.policies import Holder, policy_for
 from gateway.rules.case import Treated
@@ -133,6 +134,34 @@ def test_the_clocks_and_the_unit_rule_of_the_advantage_plan(settings: Settings) 
     assert (policy.sla_standard, policy.sla_expedited_hours) == (Term(days=7), 72)
     assert policy.unit_rule is UnitRule.CMS
     assert "defaults.toml, row 1" in policy.named("unit_rule")
+
+
+@pytest.mark.parametrize(("days", "expected"), [(14, []), (15, [BLOCK])])
+def test_the_advantage_plan_is_asked_within_ten_business_days(
+    settings: Settings, days: int, expected: list[Severity]
+) -> None:
+    """2.1: about fourteen calendar days. No holiday lies between; the evaluation was on its first day."""
+    policy = advantage(settings, FIRST)
+    evaluated = (Treated(served_on=FIRST, discipline="GP", evaluation=True),)
+    today = FIRST + timedelta(days=days)
+    asked = replace(asking(wanted_of(starts_on=FIRST), date=today, treated=evaluated), policy=policy)
+    found = list(rules.check(asked, ["timely"]))
+    assert set(weights(found)) == set(expected)
+    assert all("medicare_advantage_six_visits.toml" in each.policy for each in found)
+
+
+def test_the_advantage_plan_extends_nothing_and_the_commercial_one_a_week_before_the_end(settings: Settings) -> None:
+    """2.1: of the one, dates are not extended, a new request is; the other is asked at least a week before."""
+    change = wanted_of(id="au_2", kind=Kind.EXTENSION, previous_number="N1")
+
+    def said(policy: Policy, today: date) -> list[Severity]:
+        subject = replace(asking(change, date=today, buckets=(bucket(),)), policy=policy)
+        return weights(rules.check(subject, ["extension_lead"]))
+
+    assert said(advantage(settings, FIRST), FIRST) == [WARN]
+    commercial = policy_for(settings, Holder(payer=SIXTEEN, line_of_business="commercial", state="MA"), FIRST)
+    assert said(commercial, END - timedelta(days=7)) == []
+    assert said(commercial, END - timedelta(days=6)) == [WARN]
 
 
 # A Medicaid vendor that counts units.
