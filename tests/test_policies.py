@@ -420,6 +420,7 @@ HEAD = 'payer = "P1"\n'
         (f"{HEAD}[[rows]]\nfrom = 2026-02-01\nto = 2026-01-01\nmue = true\n", "rows[0].to: the last day is before"),
         (f"{HEAD}[[rows]]\nplan = 'Gold'\n", "x.toml, line 2, rows[0]: the row says nothing"),
         (f"{HEAD}[[rows]]\nretro_days = 10\n", "line 3, rows[0].retro_days: this must be text"),
+        (f"{HEAD}[[rows]]\nfiling_limit = '3651 calendar days'\n", "rows[0].filing_limit: no term is that long. Write"),
         (f"{HEAD}[[rows]]\nretro_days = '10 days'\n", "rows[0].retro_days: this is no number of days. Say which"),
         (f"{HEAD}[[rows]]\nfrom = 'soon'\nmue = true\n", "rows[0].from: this is no date"),
         (f"{HEAD}[[rows]]\nline_of_business = 'medicair'\nmue = true\n", "none of the values that are possible"),

@@ -34,6 +34,7 @@ LineOfBusiness = Literal[
 plan of a marketplace."""
 
 TERM = re.compile(r"([0-9]{1,4}) (calendar|business) days?")
+DAYS_MAX = 3650
 
 
 def _day(value: Any) -> date | None:
@@ -48,8 +49,13 @@ def _day(value: Any) -> date | None:
 
 
 def _term(value: str) -> str:
-    if not TERM.fullmatch(value):
+    term = TERM.fullmatch(value)
+    if term is None:
         raise mistake("this is no number of days", 'Say which days count: "10 business days" or "14 calendar days"')
+    if int(term[1]) > DAYS_MAX:
+        raise mistake(
+            "no term is that long", f"Write at most {DAYS_MAX} days, ten years; leave it out where none holds"
+        )
     return value
 
 
@@ -67,7 +73,7 @@ def _several(value: Any) -> Any:
 
 Day = Annotated[date | None, BeforeValidator(_day)]
 Term = Annotated[str, AfterValidator(_term)]
-Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
+Days = Annotated[int, Field(strict=True, ge=0, le=DAYS_MAX)]
 Code = Annotated[str, Field(pattern=r"^[0-9A-Z]{5}$")]
 Pair = Annotated[str, Field(pattern=r"^[0-9A-Z]{2}$")]
 Number = Annotated[int, Field(strict=True, ge=1, le=9999)]
