@@ -23,7 +23,7 @@ from gateway.flow.cases import AUTHORIZATION_PREFIX, CLAIM_PREFIX, COVERAGE_PREF
 from gateway.flow.house import House, Transaction
 from gateway.flow.planning import Checked, check_record
 from gateway.flow.submit import enqueue
-from gateway.flow.told import Taken
+from gateway.flow.taken import Taken
 from gateway.store import Added, Ids, Job
 
 log = logs.get()

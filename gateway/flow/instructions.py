@@ -15,7 +15,7 @@ from gateway.flow.clock import close_expectation
 from gateway.flow.cures import cure
 from gateway.flow.house import House, Transaction
 from gateway.flow.submit import wake_claims
-from gateway.flow.told import Taken, conflict, refused
+from gateway.flow.taken import Taken, conflict, refused
 from gateway.ledger import units
 from gateway.ledger.entry import Account, Bucket, Cause, Entry
 from gateway.ledger.instructing import Posted, certified, chosen, counted, opened, rewindowed

@@ -13,10 +13,10 @@ from gateway.domain.visit import Status, Visit
 from gateway.errors import Finding
 from gateway.flow import deadlines
 from gateway.flow.booked import claimed
-from gateway.flow.found import authorizations_for
 from gateway.flow.house import House, Transaction
 from gateway.flow.policies import payer_policy, policy_in
-from gateway.flow.told import Taken, conflict, refused
+from gateway.flow.taken import Taken, conflict, refused
+from gateway.flow.visit_authorizations import authorizations_for
 from gateway.ledger import units
 from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, digest
 from gateway.ledger.matching import ONCE_A_DAY, Gap, key_of
