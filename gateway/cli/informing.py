@@ -2,17 +2,16 @@
 
 from gateway.cli.output import emit
 from gateway.cli.telling import common
+from gateway.domain.instruction import Channel
 from gateway.errors import GatewayError
 from gateway.flow import changes
 from gateway.flow.house import House
 
-CHANNELS = ("portal", "fax", "phone", "mail", "fhir", "person")
-
 
 def informed(house: House, ref: str, channel: str, clinic: str, *, as_json: bool) -> int:
     """Notes it, so that the request is pended again and the payer's clock runs on."""
-    if channel not in CHANNELS:
-        raise GatewayError("nobody knows this channel", where="--channel", fix=f"Write one of {', '.join(CHANNELS)}")
+    if channel not in tuple(Channel):
+        raise GatewayError("nobody knows this channel", where="--channel", fix=f"Write one of {', '.join(Channel)}")
     owner = common(house, "authorization", ref, clinic)
     with house.store.transaction(house.everything()) as tx:
         stored = tx.authorizations.by_client_ref(owner["organisation"], owner["clinic"], ref)
