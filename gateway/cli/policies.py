@@ -1,6 +1,5 @@
 """``policy``: which row says what and why, what a changed file would change, and policies as tables."""
 
-import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -125,7 +124,7 @@ def take_in(settings: Settings, config: Path | None, file: Path, *, write: bool)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.part")
     fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, target)  # noqa: PTH105
+    fresh.replace(target)
     say(f"Written to {target}. It holds once the gateway starts again.")
     return 0
 
