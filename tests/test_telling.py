@@ -67,6 +67,13 @@ def test_whose_it_is_must_be_said_where_there_are_several(asked: Any) -> None:
     assert "northside/downtown" in said
 
 
+@pytest.mark.parametrize("line", ["97110:two", "97110:2.5", "97110:"])
+def test_units_that_are_no_whole_number_are_not_left_out(asked: Any, line: str) -> None:
+    code, said = asked("visit", "V1", "scheduled", "--of", "A1", *DAY, "--line", line, *CLINIC)
+    assert code == 2
+    assert "--line" in said
+
+
 def test_nothing_of_the_patient_is_shown(asked: Any) -> None:
     _, done = asked("authorization", "add", "A1", *ADD, "--visits", "12", "--payer", "SIM01", *CLINIC, typed=PERSON)
     assert not any(secret in json.dumps(done).lower() for secret in SECRETS)

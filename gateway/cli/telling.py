@@ -60,8 +60,10 @@ def visit(house: House, record: dict[str, Any], lines: list[str]) -> dict[str, A
 
 
 def _line(given: str) -> dict[str, Any]:
-    procedure, _, units = given.partition(":")
-    return {"procedure": procedure, **({"units": int(units)} if units.isdecimal() else {})}
+    procedure, colon, units = given.partition(":")
+    if colon and not units.isdecimal():
+        raise GatewayError("these units are no whole number", where="--line", fix="Write it such as 97110, or 97110:2")
+    return {"procedure": procedure, **({"units": int(units)} if colon else {})}
 
 
 def evidence(channel: str, seen: str, reference: str) -> dict[str, str]:
