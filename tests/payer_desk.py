@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from ledger_samples import DAY, holding
+from payment_keys import PaymentKeys
 
 from gateway.domain.claim import Claim
 from gateway.domain.remittance import ClaimPayment
 from gateway.errors import Finding, Severity
 from gateway.ledger import cents
-from gateway.ledger.advice import Advice, Head, Held, PaymentKeys, advise
+from gateway.ledger.advice import Advice, Head, Held, advise
 from gateway.ledger.cents import MoneyEntry
 from gateway.ledger.consequences import load
 from gateway.ledger.entry import Account, Bucket, Cause, Entry, add, violations

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from payment_keys import PaymentKeys
+
 from gateway.domain.claim import Claim
 from gateway.domain.remittance import Remittance
 from gateway.ledger import cents
-from gateway.ledger.advice import Advice, Head, Held, PaymentKeys, advise
+from gateway.ledger.advice import Advice, Head, Held, advise
 from gateway.ledger.cents import MoneyEntry
 from gateway.ledger.consequences import load
 from gateway.ledger.position import PaymentStand, Stands, position

@@ -1,13 +1,16 @@
 """What each adjustment reason does to both books, against the tables of ../shared/facts/domain.md (5.4 and 5.5)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ledger_samples import DAY, cas, claim, line, paid, payment
+from payment_keys import PaymentKeys
 
-from gateway.domain.remittance import Adjustment, ClaimPayment
+from gateway.domain.remittance import Adjustment, ClaimPayment, Remittance
 from gateway.errors import Finding, Severity
-from gateway.ledger.advice import Advice, Head, PaymentKeys, advise, denied, effect
+from gateway.flow.remitted import Remitted
+from gateway.ledger.advice import Advice, Head, advise, denied, effect
 from gateway.ledger.consequences import Effect, load
 
 TABLE = load()
@@ -183,11 +186,13 @@ def test_why_a_claim_without_lines_was_denied_is_told_once() -> None:
 
 
 def test_a_payment_is_named_by_its_remittance_its_content_and_its_turn() -> None:
-    keys = PaymentKeys(HEAD.key)
     one, other = payment(paid("L1")), payment(paid("L2"))
-    names = [keys.of(each) for each in (one, other, one)]
+    came = Remittance(payer_id="1999999999", check_number="C1", paid_on=DAY, amount=0, claims=(one, other, one))
+    names, again, elsewhere, turned = (
+        [each.key for each in Remitted.of(each).payments()]
+        for each in (came, came, replace(came, check_number="C2"), replace(came, claims=(other, one)))
+    )
     assert len(set(names)) == 3
-    assert names[0].rpartition("/")[0] == names[2].rpartition("/")[0]
-    assert all(each.startswith("1999999999/C1/2026-03-02/") for each in names)
-    again = PaymentKeys(HEAD.key)
-    assert [again.of(each) for each in (one, other, one)] == names
+    assert again == names
+    assert not set(elsewhere) & set(names)
+    assert turned == [names[1], names[0]]

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any
 
 from gateway.domain.remittance import Adjustment, ClaimPayment, PaidLine
@@ -50,41 +49,6 @@ class Head:
     def key(self) -> str:
         """Two documents with the same key are the same remittance (domain facts, 5.1)."""
         return f"{self.payer_id}/{self.check_number}/{self.paid_on.isoformat()}"
-
-
-class PaymentKeys:
-    """Names the claim payments of one remittance, in their order: the remittance's key, a digest of the content, and
-    which of its equals it is. Both books use it, so that the same remittance, read again, posts nothing new."""
-
-    def __init__(self, remittance: str) -> None:
-        self._remittance = remittance
-        self._counted: dict[str, int] = {}
-
-    def of(self, payment: ClaimPayment) -> str:
-        name = sha256(_content(payment).encode()).hexdigest()[:32]
-        self._counted[name] = count = self._counted.get(name, 0) + 1
-        return f"{self._remittance}/{name}/{count}"
-
-
-def _content(payment: ClaimPayment) -> str:
-    """What moves something in either book, or says whose it is. Payments that differ in nothing of it are equals."""
-    lines = [
-        (
-            each.control_number,
-            each.procedure,
-            each.modifiers,
-            each.original_procedure,
-            each.charge,
-            each.paid,
-            each.units_paid,
-            each.served_on and each.served_on.toordinal(),
-            each.remarks,
-            _trios(each),
-        )
-        for each in payment.lines
-    ]
-    head = (payment.control_number, payment.status, payment.charge, payment.paid, payment.payer_claim_number)
-    return repr((head, payment.member_id, payment.remarks, _trios(payment), lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
