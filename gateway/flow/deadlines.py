@@ -96,7 +96,7 @@ def end(tx: Transaction, subject: str, kinds: Sequence[str], *, outcome: str) ->
     for each in _open(tx, subject, kinds):
         tx.deadlines.end(each.id, outcome)
         for percent in ALERTS:
-            tx.tasks.close(_key(each, percent), f"{outcome}")
+            tx.tasks.close(_key(each, percent), outcome)
 
 
 def term_of(

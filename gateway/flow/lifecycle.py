@@ -43,19 +43,19 @@ def _one(tx: Transaction, standing: Standing, found: State | None) -> bool:
     held = State(standing.state)
     if found is held or (found is None and held in IN_FORCE):
         return False
+    before = _in_force(tx, standing.id) if held in _BY_ITSELF else held
+    move(tx, standing.id, found or before)
     if found is None:
-        asked = [each for each in tx.events.of(standing.id) if each.what == ENDED]
-        before = str(asked[-1].detail["before"]) if asked else str(State.CERTIFIED)
-        move(tx, standing.id, State(before))
-        tx.events.add(standing.id, "authorization.in_force_again", state=before)
-        return True
-    before = str(held)
-    if held in _BY_ITSELF:
-        asked = [each for each in tx.events.of(standing.id) if each.what == ENDED]
-        before = str(asked[-1].detail["before"]) if asked else str(State.CERTIFIED)
-    move(tx, standing.id, found)
-    tx.events.add(standing.id, ENDED, state=str(found), before=before)
+        tx.events.add(standing.id, "authorization.in_force_again", state=str(before))
+    else:
+        tx.events.add(standing.id, ENDED, state=str(found), before=str(before))
     return True
+
+
+def _in_force(tx: Transaction, authorization: str) -> State:
+    """What it was while it was in force, as the event says that ended that."""
+    ended = [each for each in tx.events.of(authorization) if each.what == ENDED]
+    return State(str(ended[-1].detail["before"])) if ended else State.CERTIFIED
 
 
 def _batches(found: Sequence[Standing], size: int) -> Iterable[Sequence[Standing]]:
