@@ -4,8 +4,8 @@ All of it warns: a signature that comes late is still taken, and what is on pape
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
 
+from gateway.coding.certification import certified_until, in_force, is_signed, since_report
 from gateway.domain.plan_of_care import PlanOfCare
 from gateway.errors import Finding, Severity
 from gateway.rules.case import ClaimCase, paper
@@ -16,10 +16,6 @@ RULE = "plan_of_care"
 CHECK = 20
 SOURCE = "CMS Benefit Policy Manual 100-02, ch. 15, 220.1 and 220.3; 89 FR 97710; domain facts, 1.5 and 7.1 (20)"
 PREVENTS = "CARC 50, 252, RARC M135, M141"
-
-SENT_WITHIN_DAYS = 30  # Of an initial plan to the physician, for an order on file to stand in (from 2025).
-SIGNED_WITHIN_DAYS = 14  # After a verbal certification.
-ORDER_COUNTS_SINCE = date(2025, 1, 1)
 
 _REPORTS = ("progress_reports", "starts_on")
 
@@ -54,42 +50,24 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
             yield from _on_file(case, session, plans, papers or ())
 
 
-def _in_force(plans: Sequence[PlanOfCare], day: date) -> PlanOfCare | None:
-    """The plan or recertification that had begun last by a day."""
-    return max((each for each in plans if each.starts_on <= day), key=lambda each: each.starts_on, default=None)
-
-
 def _certified(case: ClaimCase, session: Session, plans: Sequence[PlanOfCare]) -> Iterator[Finding]:
-    plan = _in_force(plans, session.day)
+    plan = in_force(plans, session.day)
     if plan is None:
         yield _warned(case, session, "no plan of care had begun on this day", "Enter the plan of care", ("starts_on",))
         return
     longest = case.policy.certification_days
-    begun = plan.first_treated_on or plan.starts_on
     over = plan.ends_on is not None and session.day > plan.ends_on
-    if over or (longest is not None and session.day > begun + timedelta(days=longest)):
+    until = certified_until(plan, longest)
+    if until is not None and session.day > until:
         what = "the plan of care had ended" if over else f"the certification holds {longest} days, and they were over"
         fix = "Have the plan recertified, and enter the recertification"
         yield _warned(case, session, what, fix, ("starts_on", "first_treated_on", "ends_on"))
     elif longest is None:
         yield _unknown(case, "certification_days", "it is not known how long a certification holds with this payer")
-    if not _is_signed(plan, case.date):
+    if not is_signed(plan, case.date):
         what = "the recertification is not signed" if plan.recertification else "the plan of care is not certified"
         fix = "Get the physician's signature and enter its day, or the order on file and the day the plan was sent"
         yield _warned(case, session, what, fix, ("signed_on", "verbal_on", "ordered_on", "sent_on"))
-
-
-def _is_signed(plan: PlanOfCare, today: date) -> bool:
-    """By the signature; by a verbal certification that is still to be signed; for an initial plan from 2025 by a
-    signed order on file and the plan sent within 30 days of the evaluation."""
-    if plan.signed_on is not None:
-        return True
-    if plan.verbal_on is not None and today <= plan.verbal_on + timedelta(days=SIGNED_WITHIN_DAYS):
-        return True
-    if plan.recertification or plan.ordered_on is None or plan.sent_on is None:
-        return False
-    in_time = plan.sent_on <= plan.starts_on + timedelta(days=SENT_WITHIN_DAYS)
-    return in_time and plan.starts_on >= ORDER_COUNTS_SINCE
 
 
 def _reported(case: ClaimCase, session: Session, plans: Sequence[PlanOfCare]) -> Iterator[Finding]:
@@ -109,11 +87,9 @@ def _reported(case: ClaimCase, session: Session, plans: Sequence[PlanOfCare]) ->
             because=("progress_every",),
         )
         return
-    reports = [day for plan in plans for day in plan.progress_reports if day <= session.day]
-    since = max(reports, default=min(each.starts_on for each in plans) - timedelta(days=1))
     days = {each.served_on for each in visits(case.treated, session.discipline)}
     days |= {each.day for each in sessions(case) if each.discipline == session.discipline}
-    count = sum(since < day <= session.day for day in days)
+    count = len(since_report(plans, days, session.day))
     if count > every:
         what = f"{count} treatment days have passed since the last progress report, and one is due every {every}"
         yield _warned(case, session, what, "Write the progress report, and enter its day", _REPORTS)
