@@ -172,6 +172,10 @@ class Authorizations(Records[AuthorizationRequest]):
         """What this clinic asked for under this member id, whoever's of the policy it is, the oldest first."""
         return [_stored(*each) for each in self._of_patient(organisation, clinic, member_id)]
 
+    def these(self, ids: Iterable[str]) -> dict[str, StoredAuthorization]:
+        """Several at once by our id, those that there are in this scope."""
+        return {row.id: _stored(row, request) for row, request in self._these(ids)}
+
     def standing(self, states: Iterable[str]) -> list[Standing]:
         """Those in these states that have buckets, by id."""
         found: dict[str, list[Row]] = {}

@@ -179,6 +179,10 @@ class Claims(Records[Claim]):
         """What this clinic billed under this member id, whoever's of the policy it is, the oldest first."""
         return [_stored(*each) for each in self._of_patient(organisation, clinic, member_id)]
 
+    def these(self, ids: Iterable[str]) -> dict[str, StoredClaim]:
+        """Several at once by our id, those that there are in this scope."""
+        return {row.id: _stored(row, claim) for row, claim in self._these(ids)}
+
     def put_lines(self, claim: Claim, drawn: Mapping[str, tuple[str, str, str]]) -> None:
         """Keeps the lines as they go out. ``drawn`` gives (authorization, bucket, visit key) by REF*6R; a line that
         goes out again keeps its row, with what it draws on now."""

@@ -5,7 +5,7 @@ sealed row of ``people``. Never guesses: what was put in comes out, field for fi
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT compiles for SQLite, too.
 
 from gateway.domain.plain import from_plain, to_plain
+from gateway.store.among import among
 from gateway.store.people import People, member_key
 from gateway.store.session import ChangedMeanwhile, NotInStore, Row, Scoped, Session
 
@@ -94,6 +95,7 @@ class Statements:
             .order_by(table.c.created_at, table.c.id),
             table,
         )
+        self.these = Scoped(sa.select(table).where(among(table.c.id)).order_by(table.c.id), table)
         self._changes: dict[tuple[str, ...], Scoped] = {}
 
     def change(self, columns: tuple[str, ...], *, versioned: bool) -> Scoped:
@@ -174,6 +176,11 @@ class Records(Generic[Record]):
         """The records of one clinic under one member id, which may be a family's, the oldest first."""
         wanted = {"of_organisation": organisation, "of_clinic": clinic, "of_patient": self._patient_key(member_id)}
         return self._opened(self._session.within(self._statements.of_patient, wanted).all())
+
+    def _these(self, ids: Iterable[str]) -> list[tuple[Row, Record]]:
+        """Those of these ids that the scope sees, by id, opened in one go."""
+        wanted = sorted(set(ids) - {""})
+        return self._opened(self._session.within(self._statements.these, {"wanted": wanted}).all()) if wanted else []
 
     def _one(self, record_id: str, *, lock: bool) -> tuple[Row, Record]:
         statement = self._statements.lock if lock else self._statements.get

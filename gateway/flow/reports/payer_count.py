@@ -3,6 +3,9 @@
 from gateway.flow.reports.base import Part, Row, Sums, View, columns
 from gateway.ledger.entry import Account
 
+_GONE = (Account.RETURNED, Account.MOVED)
+_ACCOUNTS = (Account.GRANT, *_GONE)
+
 
 class PayerCount(Sums):
     """``variance`` is what the payer's count granted beyond ours, negative where it was less."""
@@ -13,17 +16,18 @@ class PayerCount(Sums):
     summed = ("variance",)
 
     def all_parts(self, view: View) -> list[Part]:
-        payers = {each.id: each.payer for each in view.tx.figures.authorizations()}
+        payers = view.tx.figures.payers()
         told = {
             each.detail.get("instruction", ""): each
             for each in view.tx.figures.events(["authorization.corrected"])
             if view.of_payer(payers.get(each.subject, "")) and view.within(each.recorded_at.date())
         }
         found = []
-        for move in view.tx.figures.moves():
+        corrected = sorted({each.subject for each in told.values()})
+        for move in view.tx.figures.moves(authorizations_in=corrected, accounts=_ACCOUNTS):
             instruction = move.note.rpartition(", ")[2]
             event = told.get(instruction)
-            change = (move.source == Account.GRANT) - (move.target in (Account.RETURNED, Account.MOVED))
+            change = (move.source == Account.GRANT) - (move.target in _GONE)
             if event is None or not change:
                 continue
             found.append(

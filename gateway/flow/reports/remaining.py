@@ -1,26 +1,45 @@
 """Visits and units left: three counts side by side, and the one that the payer's policy rules by (facts, 6.3, 6.5).
 
 What is left is what was granted without what expired and was used, and never below nothing. A request is opened for
-the clinic's own number and for what its payer's policy is asked by; nothing else of it is shown.
+the clinic's own number and for what its payer's policy is asked by; nothing else of it is shown. The database adds the
+postings up; one by one they are read only where a claim gave something back, and where a row is followed.
 """
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby, islice
 
+from gateway.flow.policies import Holder, holder
 from gateway.flow.remaining import ruling
-from gateway.flow.reports.base import Part, Row, Sums, View, columns
+from gateway.flow.reports.base import Part, Row, View, columns
 from gateway.ledger.certifying import MEMO
-from gateway.ledger.entry import Account
-from gateway.ledger.remaining import BASES
+from gateway.ledger.entry import Account, Bucket
+from gateway.ledger.remaining import BASES, Move, remaining
+from gateway.ledger.remaining import Remaining as Counted
 from gateway.ledger.visiting import UNCOVERED
+from gateway.store import NotInStore, StoredAuthorization
 
-ALL = 1_000_000
+AT_ONCE = 1000
 _CLAIMED = (Account.COMMITTED, Account.CONSUMED)
 _GONE = (Account.RETURNED, Account.MOVED)
 _USED = tuple(f"used_{basis}" for basis in BASES)
 
 
-class Remaining(Sums):
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A bucket with what its postings come to."""
+
+    bucket: Bucket
+    counted: Counted
+    expired: int
+
+    @property
+    def most(self) -> int | None:
+        """What is left by the count that leaves most; None where no finite quantity was certified."""
+        return max(self.counted.left.values()) if self.counted.left is not None else None
+
+
+class Remaining:
     name = "remaining"
     title = "Visits and units left of every authorization"
     columns = columns(
@@ -30,64 +49,112 @@ class Remaining(Sums):
     )
     summed = ("granted", "expired", *_USED, "free", "reserved")
 
-    def all_parts(self, view: View) -> list[Part]:
-        cases = {
-            each.id: each for each in view.tx.authorizations.list(limit=ALL) if view.of_payer(each.request.payer.id)
-        }
-        buckets = {}
-        for stored in cases.values():
-            for each in view.tx.books.buckets(stored.id):
-                if each.quantity_source not in (MEMO, UNCOVERED) and view.within(each.ends_on):
-                    buckets[each.id] = (each, ruling(view.house, stored))
-        held: dict[tuple[str, str], int] = {}
-        most: dict[tuple[str, str], int] = {}
+    def rows(self, view: View) -> list[Row]:
+        """By bucket. Requests are opened a thousand at a time, and only where their rows are shown."""
+        payers = view.tx.figures.payers() if view.payer else {}
+        rules: dict[Holder, str] = {}
         found = []
-        for move in view.tx.figures.moves():
-            if move.bucket not in buckets:
-                continue
-            bucket, rule = buckets[move.bucket]
-            stored = cases[bucket.authorization]
+        for some in _some(_sums(view)):
+            wanted = {
+                each.id: each
+                for each in view.tx.books.buckets_of(some)
+                if each.quantity_source not in (MEMO, UNCOVERED)
+                and view.within(each.ends_on)
+                and view.of_payer(payers.get(each.authorization, ""))
+            }
+            left = [each for each in _left(view, wanted, some) if self.may_show(each, view)]
+            cases = view.tx.authorizations.these(each.bucket.authorization for each in left)
+            found += [
+                _row(each, cases[each.bucket.authorization], view, rules)
+                for each in left
+                if each.bucket.authorization in cases
+            ]
+        return sorted((each for each in found if self.shows(each, view)), key=lambda each: str(each["row"]))
+
+    def may_show(self, left: _Left, view: View) -> bool:
+        """Whether the row may be wanted, by what is known before its request is opened."""
+        return True
+
+    def shows(self, row: Row, view: View) -> bool:
+        return True
+
+    def parts(self, view: View, row: str) -> list[Part]:
+        try:
+            bucket = view.tx.books.bucket(row)
+        except NotInStore:
+            return []
+        held: dict[str, int] = {}
+        most: dict[str, int] = {}
+        found = []
+        for move in view.tx.figures.moves(buckets_in=[row]):
             amounts = dict(_amounts(Account(move.source), Account(move.target), int(move.quantity)))
             # A visit that was claimed once stays rendered after a denial: it took place (ledger/remaining.py).
             change = ((move.target in _CLAIMED) - (move.source in _CLAIMED)) * int(move.quantity)
-            visit = (move.bucket, move.about)
-            held[visit] = held.get(visit, 0) + change
-            amounts["used_rendered"] += max(0, held[visit] - most.get(visit, 0))
-            most[visit] = max(most.get(visit, 0), held[visit])
-            about: Row = {
-                "organisation": stored.organisation,
-                "clinic": stored.clinic,
-                "authorization": stored.id,
-                "client_ref": stored.client_ref,
-                "state": stored.state,
-                "number": bucket.number or stored.number,
-                "payer": stored.request.payer.id,
-                "procedures": ",".join(bucket.procedures) or "any",
-                "unit": str(bucket.unit),
-                "starts_on": bucket.starts_on,
-                "ends_on": bucket.ends_on,
-                "ruling": str(rule),
-                "limited": int(bucket.limited),
-            }
+            held[move.about] = held.get(move.about, 0) + change
+            amounts["used_rendered"] += max(0, held[move.about] - most.get(move.about, 0))
+            most[move.about] = max(most.get(move.about, 0), held[move.about])
+            trace = move.claim or bucket.authorization
             found.append(
-                Part(
-                    row=bucket.id,
-                    trace=move.claim or stored.id,
-                    entry=move.entry,
-                    what=move.kind,
-                    on=move.holds_on,
-                    amounts=amounts,
-                    about=about,
-                )
+                Part(row=row, trace=trace, entry=move.entry, what=move.kind, on=move.holds_on, amounts=amounts)
             )
         return found
 
-    def finish(self, row: Row, view: View) -> Row:
-        if not row["limited"]:
-            return {**row, **{f"left_{basis}": None for basis in BASES}, "left": None}
-        whole = _int(row, "granted") - _int(row, "expired")
-        left = {f"left_{basis}": max(0, whole - _int(row, f"used_{basis}")) for basis in BASES}
-        return {**row, **left, "left": left[f"left_{row['ruling']}"]}
+
+def _sums(view: View) -> Iterator[tuple[str, list[Move]]]:
+    """Bucket by bucket what moved between its accounts, as one move for each two of them."""
+    for bucket, rows in groupby(view.tx.figures.sums(), key=lambda each: str(each.bucket)):
+        yield bucket, [Move("", Account(each.source), Account(each.target), int(each.quantity)) for each in rows]
+
+
+def _some(sums: Iterable[tuple[str, list[Move]]]) -> Iterator[Mapping[str, list[Move]]]:
+    left = iter(sums)
+    while some := dict(islice(left, AT_ONCE)):
+        yield some
+
+
+def _left(view: View, buckets: Mapping[str, Bucket], sums: Mapping[str, list[Move]]) -> Iterator[_Left]:
+    """Sums do not tell what was claimed once and given back since: such a bucket is counted move by move."""
+    given_back = [name for name in buckets if any(map(_gives_back, sums[name]))]
+    whole = {**sums, **view.tx.books.moves(given_back)}
+    for name, bucket in buckets.items():
+        counted = remaining(name, bucket.unit, limited=bucket.limited, moves=whole[name])
+        expired = sum(dict(_amounts(each.source, each.target, each.quantity))["expired"] for each in sums[name])
+        yield _Left(bucket, counted, expired)
+
+
+def _gives_back(move: Move) -> bool:
+    return move.source in _CLAIMED and move.target not in _CLAIMED
+
+
+def _row(left: _Left, stored: StoredAuthorization, view: View, rules: dict[Holder, str]) -> Row:
+    """``rules`` remembers which count rules for whom."""
+    bucket, counted = left.bucket, left.counted
+    asked = holder(view.house.settings, stored.request)
+    if asked not in rules:
+        rules[asked] = str(ruling(view.house, stored))
+    rule = rules[asked]
+    return {
+        "row": bucket.id,
+        "organisation": stored.organisation,
+        "clinic": stored.clinic,
+        "authorization": stored.id,
+        "client_ref": stored.client_ref,
+        "state": stored.state,
+        "number": bucket.number or stored.number,
+        "payer": stored.request.payer.id,
+        "procedures": ",".join(bucket.procedures) or "any",
+        "unit": str(bucket.unit),
+        "starts_on": bucket.starts_on,
+        "ends_on": bucket.ends_on,
+        "granted": counted.granted,
+        "expired": left.expired,
+        **{f"used_{basis}": counted.used[basis] for basis in BASES},
+        **{f"left_{basis}": counted.left[basis] if counted.left else None for basis in BASES},
+        "ruling": rule,
+        "left": counted.left[rule] if counted.left else None,
+        "free": counted.free,
+        "reserved": counted.reserved,
+    }
 
 
 def _amounts(source: Account, target: Account, quantity: int) -> Iterator[tuple[str, int]]:
@@ -105,25 +172,18 @@ def _amounts(source: Account, target: Account, quantity: int) -> Iterator[tuple[
     yield "reserved", into(Account.RESERVED)
 
 
-def _int(row: Row, name: str) -> int:
-    value = row[name]
-    assert isinstance(value, int), "a sum is a whole number"
-    return value
-
-
 class Expiring(Remaining):
     """What still has something left and ends soon."""
 
     name = "expiring"
     title = "Authorizations that end within --days, with something left"
 
-    def rows(self, view: View) -> list[Row]:
-        found = []
-        for row in super().rows(view):
-            ends_on = row["ends_on"]
-            if isinstance(ends_on, date) and 0 <= (ends_on - view.today).days <= view.days:
-                found.append(row)
-        return [each for each in found if each["left"] != 0]
+    def may_show(self, left: _Left, view: View) -> bool:
+        ends_on = left.bucket.ends_on
+        return ends_on is not None and 0 <= (ends_on - view.today).days <= view.days and left.most != 0
+
+    def shows(self, row: Row, view: View) -> bool:
+        return row["left"] != 0
 
 
 class Low(Remaining):
@@ -132,16 +192,19 @@ class Low(Remaining):
     name = "low"
     title = "Authorizations with at most --visits visits or fewer than --units units left"
 
-    def rows(self, view: View) -> list[Row]:
-        return [each for each in super().rows(view) if _low(each, view)]
+    def may_show(self, left: _Left, view: View) -> bool:
+        ends_on, counts = left.bucket.ends_on, left.counted.left
+        over = ends_on is not None and ends_on < view.today
+        return not over and counts is not None and _low(str(left.bucket.unit), min(counts.values()), view)
+
+    def shows(self, row: Row, view: View) -> bool:
+        left = row["left"]
+        assert isinstance(left, int), "what has no end is never low"
+        return _low(str(row["unit"]), left, view)
 
 
-def _low(row: Row, view: View) -> bool:
-    ends_on, left = row["ends_on"], row["left"]
-    over = isinstance(ends_on, date) and ends_on < view.today
-    if over or not isinstance(left, int):
-        return False
-    return left <= view.visits if row["unit"] in ("visit", "day") else left < view.units
+def _low(unit: str, left: int, view: View) -> bool:
+    return left <= view.visits if unit in ("visit", "day") else left < view.units
 
 
 REPORTS = (Remaining(), Expiring(), Low())

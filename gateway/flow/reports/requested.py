@@ -1,47 +1,69 @@
 """What was asked for against what was granted, and how often payers say yes (facts, 2.4, 6.5)."""
 
 from gateway.flow.cases import BILLABLE, State
-from gateway.flow.reports.base import Part, Row, Sums, View, columns, key
+from gateway.flow.reports.base import Part, Row, Sums, Value, View, columns, key
 from gateway.ledger.entry import Account
 
 _DECIDED = (*BILLABLE, State.NOT_CERTIFIED)
 _ASKED_AGAIN = ("reconsideration", "appeal")
+_GONE = (Account.RETURNED, Account.MOVED)
+_ACCOUNTS = (Account.REQUESTED, Account.GRANT, *_GONE)
 
 
-class Requested(Sums):
+class Requested:
     name = "requested"
     title = "Requested against granted, by payer and authorization"
     columns = columns("row organisation clinic payer authorization state unit requested:int granted:int")
     summed = ("requested", "granted")
 
-    def all_parts(self, view: View) -> list[Part]:
+    def rows(self, view: View) -> list[Row]:
         cases = {each.id: each for each in view.tx.figures.authorizations() if view.of_payer(each.payer)}
-        found = []
-        for move in view.tx.figures.moves():
-            case = cases.get(move.authorization)
-            asked = (move.target == Account.REQUESTED) - (move.source == Account.REQUESTED)
-            given = (move.source == Account.GRANT) - (move.target in (Account.RETURNED, Account.MOVED))
-            if case is None or not (asked or given) or not view.within(move.holds_on):
+        found: dict[str, dict[str, Value]] = {}
+        sums: dict[str, dict[str, int]] = {}
+        for each in view.tx.figures.sums_of_cases(_ACCOUNTS, since=view.since, until=view.until):
+            case = cases.get(each.authorization)
+            if case is None:
                 continue
-            found.append(
-                Part(
-                    row=key(case.payer, case.id, move.unit),
-                    trace=case.id,
-                    entry=move.entry,
-                    what=move.kind,
-                    on=move.holds_on,
-                    amounts={"requested": asked * int(move.quantity), "granted": given * int(move.quantity)},
-                    about={
-                        "organisation": case.organisation,
-                        "clinic": case.clinic,
-                        "payer": case.payer,
-                        "authorization": case.id,
-                        "state": case.state,
-                        "unit": move.unit,
-                    },
-                )
+            name = key(case.payer, case.id, each.unit)
+            found.setdefault(
+                name,
+                {
+                    "row": name,
+                    "organisation": case.organisation,
+                    "clinic": case.clinic,
+                    "payer": case.payer,
+                    "authorization": case.id,
+                    "state": case.state,
+                    "unit": each.unit,
+                },
             )
-        return found
+            total = sums.setdefault(name, dict.fromkeys(self.summed, 0))
+            for column, amount in _amounts(each.source, each.target, int(each.quantity)).items():
+                total[column] += amount
+        return [{**found[each], **sums[each]} for each in sorted(found)]
+
+    def parts(self, view: View, row: str) -> list[Part]:
+        _, _, rest = row.partition("|")
+        case, _, _ = rest.rpartition("|")
+        payer = view.tx.figures.payers().get(case, "")
+        return [
+            Part(
+                row=row,
+                trace=case,
+                entry=move.entry,
+                what=move.kind,
+                on=move.holds_on,
+                amounts=_amounts(move.source, move.target, int(move.quantity)),
+            )
+            for move in view.tx.figures.moves(authorizations_in=[case], accounts=_ACCOUNTS)
+            if key(payer, case, move.unit) == row and view.of_payer(payer) and view.within(move.holds_on)
+        ]
+
+
+def _amounts(source: str, target: str, quantity: int) -> dict[str, int]:
+    asked = (target == Account.REQUESTED) - (source == Account.REQUESTED)
+    given = (source == Account.GRANT) - (target in _GONE)
+    return {"requested": asked * quantity, "granted": given * quantity}
 
 
 class Approval(Sums):

@@ -20,10 +20,12 @@ class Uncovered(Sums):
     summed = ("uncovered",)
 
     def all_parts(self, view: View) -> list[Part]:
-        payers = {each.id: each.payer for each in view.tx.figures.authorizations()}
-        visits = {each.visit_key: each for each in view.tx.figures.appointments() if each.visit_key}
+        payers = view.tx.figures.payers()
+        moves = view.tx.figures.moves(accounts=[Account.UNCOVERED])
+        told = view.tx.figures.appointments(each.visit_key for each in moves)
+        visits = {each.visit_key: each for each in told}
         found = []
-        for move in view.tx.figures.moves():
+        for move in moves:
             change = (move.target == Account.UNCOVERED) - (move.source == Account.UNCOVERED)
             visit = visits.get(move.visit_key)
             payer = payers.get(move.authorization) or (visit.payer if visit else "")
