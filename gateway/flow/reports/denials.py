@@ -1,12 +1,18 @@
-"""Denied lines by reason, payer and clinic, in money (facts, 6.5). What was taken back since is no denial any more."""
+"""Denied lines by reason, payer and clinic, in money (facts, 6.5). What was taken back since is no denial any more.
 
-from gateway.flow.reports.base import Part, Sums, View, columns, key
+``meaning`` is what the reason says on the row's last day: in the words of the imported list, else in our own.
+"""
+
+from datetime import date
+
+from gateway.flow.reference import meaning
+from gateway.flow.reports.base import Part, Row, Sums, View, columns, key
 
 
 class Denials(Sums):
     name = "denials"
     title = "Denials by reason (CARC), payer and clinic"
-    columns = columns("row organisation clinic payer group reason topic denials:int cents:cents")
+    columns = columns("row organisation clinic payer group reason topic meaning last_on:date denials:int cents:cents")
     summed = ("denials", "cents")
 
     def all_parts(self, view: View) -> list[Part]:
@@ -25,11 +31,17 @@ class Denials(Sums):
                     "group": each.group_code,
                     "reason": each.reason,
                     "topic": each.topic,
+                    "last_on": each.paid_on,
                 },
             )
-            for each in view.tx.figures.denials()
+            for each in sorted(view.tx.figures.denials(), key=lambda each: each.paid_on, reverse=True)
             if view.of_payer(each.payer_id) and view.within(each.paid_on)
         ]
+
+    def finish(self, row: Row, view: View) -> Row:
+        day = row["last_on"]
+        assert isinstance(day, date), "a denial has its remittance's day"
+        return {**row, "meaning": meaning(view.tx, "carc", str(row["reason"]), day)}
 
 
 REPORTS = (Denials(),)
