@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from conftest import Clock
 from flow_stage import SECRETS, TODAY, Stage, claim_json, on_sqlite, on_stage, payment, request_json
 from test_flow_instructions import correction
@@ -17,9 +18,14 @@ from test_store_payments import paid
 
 from gateway.cli.reporting import as_columns, show_report
 from gateway.domain import decision
+from gateway.flow import reference
+from gateway.flow.graph import graph
 from gateway.flow.reports import REPORTS
 from gateway.flow.reports.base import Row, View, columns
+from gateway.ledger import units
+from gateway.ledger.entry import Cause
 from gateway.store import Scope, Store
+from gateway.store.schema import appointments, buckets, claim_lines, claims
 
 
 @pytest.fixture
@@ -191,6 +197,177 @@ def test_money_without_its_other_half_is_told(stage: Stage) -> None:
         tx.remittances.add(payer_id="1SIM", check_number="CHK1", paid_on=TODAY, amount=8000, document="")
     (row,) = asked(stage, "unmatched")
     assert (row["lacks"], row["check_number"], row["amount"]) == ("deposit", "CHK1", 8000)
+
+
+def changed(stage: Stage, table: sa.Table, **values: Any) -> None:
+    """Writes what no command would: the books as they stand after a mistake."""
+    with stage.store.transaction(stage.house.everything()) as tx:
+        tx.connection.execute(sa.update(table).values(**values))
+
+
+def mismatches(stage: Stage, **wanted: Any) -> dict[tuple[int, str], int]:
+    """What each line, by its number, is found for, with the charge; each part of each row is traced."""
+    numbers = {each.control_number: at for at, each in enumerate(stage.claim().claim.lines, 1)}
+    found = asked(stage, "mismatch", **wanted)
+    with stage.reading() as tx:
+        view = View(house=stage.house, tx=tx, **wanted)
+        for row in found:
+            parts = REPORTS["mismatch"].parts(view, row["row"])
+            assert [each.what for each in parts][:2] == ["line", "claim"]
+            assert all(graph(tx, each.trace).found for each in parts)
+    assert all(each["claim"] == stage.claim().id and each["lines"] == 1 for each in found)
+    return {(numbers[each["line"]], each["kind"]): each["charge"] for each in found}
+
+
+def test_a_billed_line_is_held_against_its_authorization(stage: Stage) -> None:
+    """Domain facts, 6.5: CPT, NPI, date of service, units, place of service."""
+    claim = stage.billed()
+    assert mismatches(stage) == {}
+    changed(stage, buckets, procedures=["97110"])
+    assert mismatches(stage) == {(2, "procedure"): 6000}
+    changed(stage, buckets, procedures=[], ends_on=TODAY - timedelta(days=1))
+    assert mismatches(stage) == {(1, "window"): 12000, (2, "window"): 6000}
+    changed(stage, buckets, ends_on=TODAY)
+    elsewhere = replace(
+        claim.claim, place_of_service="12", billing=replace(claim.claim.billing, npi="1999999984"), facility=None
+    )
+    with stage.store.transaction(stage.house.everything()) as tx:
+        tx.claims.update(claim.id, claim=elsewhere)
+    kinds = {(number, kind): cents for number, cents in ((1, 12000), (2, 6000)) for kind in ("provider", "place")}
+    assert mismatches(stage) == kinds
+    assert mismatches(stage, since=TODAY, until=TODAY) == kinds
+    assert mismatches(stage, since=TODAY + timedelta(days=1)) == mismatches(stage, payer="NOBODY") == {}
+    changed(stage, claims, frequency="8")
+    assert mismatches(stage) == {}, "a void bills nothing"
+
+
+def test_a_billed_line_without_a_draw_is_a_mismatch_where_one_is_wanted(stage: Stage) -> None:
+    stage.billed()
+    changed(stage, claim_lines, authorization="", bucket="", visit_key="")
+    assert mismatches(stage) == {(1, "unauthorized"): 12000, (2, "unauthorized"): 6000}
+    changed(stage, claims, authorization="")
+    assert mismatches(stage) == {(1, "unauthorized"): 12000, (2, "unauthorized"): 6000}, "the payer wants one"
+    changed(stage, claim_lines, served_on=TODAY, procedure="97161")
+    with stage.store.transaction(stage.house.everything()) as tx:
+        claim = stage.claim()
+        lines = tuple(replace(each, procedure="97161") for each in claim.claim.lines)
+        tx.claims.update(claim.id, claim=replace(claim.claim, lines=lines))
+    assert mismatches(stage) == {}, "this payer wants none for an evaluation"
+
+
+def test_units_beyond_an_authorization_are_a_mismatch(stage: Stage) -> None:
+    stage.billed()
+    with stage.store.transaction(stage.house.everything()) as tx:
+        first, _ = tx.claims.lines(stage.claim().id)
+        entry = units.uncovered(
+            tx.books.bucket(first.bucket), 1, cause=Cause(document="do_1", claim=stage.claim().id), holds_on=TODAY,
+            key="beyond", visit_key=first.visit_key, reason="paid after it was given back",
+        )  # fmt: skip
+        tx.books.post(entry)
+    assert mismatches(stage) == {(1, "units"): 12000, (2, "units"): 6000}, "both lines are the one visit"
+
+
+def test_visits_booked_beyond_their_authorization_are_told(stage: Stage) -> None:
+    stage.certified()
+    evaluation = [{"procedure": "97161"}]
+    result = stage.submit(
+        visit_json(1, "scheduled", served_on="2026-03-20"),
+        visit_json(2, "scheduled", served_on="2026-03-23", lines=evaluation),
+    )
+    assert len(result["accepted"]) == 2
+    assert asked(stage, "beyond") == []
+    changed(stage, buckets, ends_on=date(2026, 3, 20))
+    (row,) = asked(stage, "beyond")
+    assert (row["kind"], row["served_on"], row["ends_on"]) == ("window", date(2026, 3, 23), date(2026, 3, 20))
+    assert asked(stage, "beyond", until=date(2026, 3, 20)) == []
+    changed(stage, buckets, ends_on=date(2026, 5, 31))
+    changed(stage, appointments, held=[])
+    (row,) = asked(stage, "beyond")
+    assert (row["kind"], row["served_on"], row["visits"]) == ("nothing", date(2026, 3, 20), 1)
+    assert row["authorization"] == stage.request().id
+    with stage.reading() as tx:
+        (bucket,) = (each for each in tx.books.buckets(stage.request().id) if each.quantity_source != "memo")
+    held = {"bucket": bucket.id, "account": "uncovered", "quantity": 1, "claimed": 0, "procedures": []}
+    changed(stage, appointments, held=[held])
+    assert [each["kind"] for each in asked(stage, "beyond")] == ["uncovered", "uncovered"]
+    changed(stage, appointments, state="took_place")
+    assert asked(stage, "beyond") == []
+
+
+def plan_json(**told: Any) -> dict[str, Any]:
+    """A plan of care that began 82 days before today: 90 days from its start are 2026-03-10."""
+    patient = request_json()["patient"]
+    made = {"type": "plan_of_care", "organisation": "northside", "clinic": "downtown", "payer": "SIM01"}
+    return {**made, "client_ref": "ACCT-31337-P1", "patient": patient, "discipline": "GP",
+            "starts_on": "2025-12-10", **told}  # fmt: skip
+
+
+SIGNED = {"signed_on": "2025-12-12"}
+
+
+@pytest.mark.parametrize(
+    ("every", "told", "expected"),
+    [
+        (9, {}, [("signature", "overdue", date(2026, 1, 9), 2), ("recertification", "due", date(2026, 3, 10), 0)]),
+        (9, {"verbal_on": "2026-02-20"}, [("recertification", "due", date(2026, 3, 10), 0)]),
+        (9, SIGNED | {"ends_on": "2026-03-01"}, [("recertification", "overdue", date(2026, 3, 1), 1)]),
+        (9, SIGNED | {"ends_on": "2026-02-10", "starts_on": "2026-02-01"},
+         [("recertification", "overdue", date(2026, 2, 10), 2)]),
+        (1, SIGNED | {"starts_on": "2026-02-01"}, [("progress_report", "overdue", date(2026, 3, 1), 2)]),
+        (2, SIGNED | {"starts_on": "2026-02-01"}, [("progress_report", "due", date(2026, 3, 2), 2)]),
+        (3, SIGNED | {"starts_on": "2026-02-01"}, [("report_visit", "due", date(2026, 3, 9), 2)]),
+        (4, SIGNED | {"starts_on": "2026-02-01"}, []),
+        (2, SIGNED | {"starts_on": "2026-02-01", "progress_reports": ["2026-03-01"]},
+         [("report_visit", "due", date(2026, 3, 9), 1)]),
+        (2, SIGNED | {"starts_on": "2026-02-01", "discipline": "GO"}, []),
+    ],
+)  # fmt: skip
+def test_what_a_plan_of_care_owes_is_told(
+    every: int, told: dict[str, Any], expected: list[Any], store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Domain facts, 1.5: 90 days from the first treatment or the plan's own end, signed within 30 days or 14 after a
+    verbal certification, a report every so many treatment days. Visits on 2026-03-01 and 02, one booked for 03-09."""
+    policy = f"plan_of_care = true\ncertification_days = 90\nprogress_every = {every}\n"
+    stage = on_stage(store, clock, tmp_path)
+    stage.certified()
+    result = stage.submit(
+        plan_json(**told),
+        visit_json(1, served_on="2026-03-01"),
+        visit_json(2),
+        visit_json(3, "scheduled", served_on="2026-03-09"),
+    )
+    assert len(result["accepted"]) == 4
+    stage = on_stage(store, clock, tmp_path / "later", policy_head=policy)
+    found = asked(stage, "plans")
+    assert [(each["kind"], each["state"], each["due_on"], each["treated"]) for each in found] == sorted(
+        expected, key=lambda each: str(each[0])
+    )
+    assert all(each["days_left"] == (each["due_on"] - TODAY).days for each in found)
+    with stage.reading() as tx:
+        view = View(house=stage.house, tx=tx)
+        traced = [part.trace for row in found for part in REPORTS["plans"].parts(view, row["row"])]
+        assert all(graph(tx, each).found for each in traced)
+    assert asked(stage, "plans", until=date(2025, 12, 31)) == []
+
+
+def test_where_the_policy_wants_no_plan_of_care_none_is_due(stage: Stage) -> None:
+    stage.submit(plan_json())
+    assert asked(stage, "plans") == []
+
+
+def test_a_reason_is_told_in_the_words_of_its_day(stage: Stage) -> None:
+    """In ours, until a list was imported that holds on the day of the denial."""
+    denied(stage)
+    ours = {each["reason"]: each["meaning"] for each in asked(stage, "denials")}
+    assert ours["197"] == "authorization absent"
+    samples = Path(__file__).parent / "fixtures" / "tables"
+    release = reference.read("carc", [samples / "carc.csv"], starts_on=None, whole=False, today=TODAY)
+    with stage.store.transaction(stage.house.everything()) as tx:
+        reference.take_in(tx, release)
+    assert {each["reason"]: (each["meaning"], each["last_on"]) for each in asked(stage, "denials")} == {
+        "197": ("Sample text of our own for 197", TODAY),
+        "50": (ours["50"], TODAY),
+    }
 
 
 @pytest.mark.parametrize("name", sorted(REPORTS))

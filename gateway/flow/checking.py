@@ -56,7 +56,7 @@ class Patient:
         return {each.replaces for each in self.claims if each.replaces and State(each.state) in TAKEN_IN}
 
 
-def patient_of(tx: Transaction, record: AuthorizationRequest | Claim) -> Patient:
+def patient_of(tx: Transaction, record: AuthorizationRequest | Claim | PlanOfCare) -> Patient:
     """Everything else that this clinic has of the record's patient with the record's payer."""
     owner = (record.organisation, record.clinic, record.subscriber.member_id)
     authorizations = tuple(
@@ -124,7 +124,7 @@ def claim_case(house: House, tx: Transaction, claim: Claim, billing: Billing, pa
         standing=tx.books.balances(sorted(own)),
         coverage=patient.coverage,
         plans=patient.plans or None,
-        treated=tuple(_treated(patient)) or None,
+        treated=tuple(treated(patient)) or None,
         reference=reference_for(
             tx,
             [*_procedures(claim, patient.claims), *(each.replace(".", "") for each in claim.diagnoses)],
@@ -145,7 +145,7 @@ def request_case(house: House, tx: Transaction, request: AuthorizationRequest, p
         balances=tx.books.balances([each.id for each in patient.buckets]),
         coverage=patient.coverage,
         plans=patient.plans or None,
-        treated=tuple(_treated(patient)) or None,
+        treated=tuple(treated(patient)) or None,
         reference=reference_for(
             tx,
             [*(line.procedure for line in request.lines), *(each.replace(".", "") for each in request.diagnoses)],
@@ -154,7 +154,7 @@ def request_case(house: House, tx: Transaction, request: AuthorizationRequest, p
     )
 
 
-def _is_of(visit: StoredVisit, record: AuthorizationRequest | Claim) -> bool:
+def _is_of(visit: StoredVisit, record: AuthorizationRequest | Claim | PlanOfCare) -> bool:
     """A visit that names no policy is found by its authorization."""
     told = visit.visit
     if told.payer is None or told.subscriber is None or told.patient is None:
@@ -192,7 +192,7 @@ def _extension_asked(authorization: StoredAuthorization, patient: Patient) -> bo
     )
 
 
-def _treated(patient: Patient) -> Iterator[Treated]:
+def treated(patient: Patient) -> Iterator[Treated]:
     """Each visit once, by day and discipline, from claims and from the clinic's schedule; what was refused took place
     all the same."""
     visits: dict[tuple[date, str], list[tuple[bool, Sequence[str]]]] = {}

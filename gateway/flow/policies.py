@@ -9,6 +9,7 @@ from datetime import date
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.claim import Claim
 from gateway.domain.coverage import Coverage
+from gateway.domain.plan_of_care import PlanOfCare
 from gateway.flow.cases import of_one_patient
 from gateway.flow.house import House, Transaction
 from gateway.rules.policy import Policy
@@ -60,6 +61,13 @@ def coverage_of(tx: Transaction, record: Claim | AuthorizationRequest) -> Covera
     return next((each for each in known if of_one_patient(each, record)), None)
 
 
+def policy_of_care(settings: Settings, plan: PlanOfCare, day: date, coverage: Coverage | None) -> Policy:
+    """The policy that a plan of care is held against on a day: what it is under, its patient's ``coverage`` says."""
+    told = _told(settings, plan, coverage)
+    asked = Holder(payer=plan.payer.id, plan=told[0], line_of_business=told[1], state=told[2])
+    return policy_for(settings, asked, day)
+
+
 def policy_for(settings: Settings, asked: Holder, day: date) -> Policy:
     """The policy for one payer's plan, line of business and state."""
     return resolve(
@@ -76,14 +84,24 @@ def holder(settings: Settings, record: Claim | AuthorizationRequest, coverage: C
     """Of what plan, line of business and state a record is: as it says, else as its coverage does; else by SBR09 and
     by the clinic's address."""
     filed = _BY_FILING.get(record.filing, "") if isinstance(record, Claim) else ""
-    told = (coverage.plan, coverage.line_of_business, coverage.state) if coverage else ("", "", "")
-    clinic = settings.clinic(record.organisation, record.clinic)
+    told = _told(settings, record, coverage)
     return Holder(
         payer=record.payer.id,
         plan=record.plan or told[0],
         line_of_business=record.line_of_business or told[1] or filed,
-        state=record.state or told[2] or (clinic.address.state if clinic else ""),
+        state=record.state or told[2],
     )
+
+
+def _told(
+    settings: Settings, record: Claim | AuthorizationRequest | PlanOfCare, coverage: Coverage | None
+) -> tuple[str, str, str]:
+    """Plan, line of business and state as a coverage tells them; the state is else that of the clinic's address."""
+    clinic = settings.clinic(record.organisation, record.clinic)
+    plan, line_of_business, state = (
+        (coverage.plan, coverage.line_of_business, coverage.state) if coverage else ("", "", "")
+    )
+    return plan, line_of_business, state or (clinic.address.state if clinic else "")
 
 
 def day_of(record: Claim | AuthorizationRequest, today: date) -> date:

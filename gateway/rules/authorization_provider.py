@@ -30,18 +30,43 @@ def check_claim(case: ClaimCase) -> Iterator[Finding]:
             evidence=("$.authorization", "authorization.providers"),
         )
         return
-    yield from _providers(case, case.request)
-    yield from _location(case, case.request)
+    yield from _unknown(case, case.request)
+    for _, where, what in differences(case.claim, case.request):
+        yield _other(case, where, what)
 
 
-def _providers(case: ClaimCase, request: AuthorizationRequest) -> Iterator[Finding]:
-    """The billing provider is one of those asked for; so is the therapist, where therapists were named."""
-    claim = case.claim
+def differences(claim: Claim, request: AuthorizationRequest) -> Iterator[tuple[str, str, str]]:
+    """Where a claim names somebody or some place that the request does not name, as far as both name one: "provider" or
+    "place", the JSON path, and what differs. The billing provider is one of those asked for; so is the therapist, where
+    therapists were named."""
+    people, clinics = _named(request)
+    if claim.billing.npi and (people or clinics) and claim.billing.npi not in people | clinics:
+        yield "provider", "$.billing.npi", "the billing provider is not among those that the authorization is for"
+    therapist = claim.rendering.npi if claim.rendering else ""
+    if claim.billing.npi and people and therapist and therapist not in people | clinics:
+        yield "provider", "$.rendering.npi", "the therapist is not among those that the authorization is for"
+    facilities = {each.provider.npi for each in request.providers if each.role is Role.FACILITY} - {""}
+    here = _where(claim)
+    if facilities and here.npi and here.npi not in facilities:
+        place = "$.facility.npi" if claim.facility else "$.billing.npi"
+        yield "place", place, "the place of treatment is not the one that the authorization is for"
+    if request.place_of_service and claim.place_of_service != request.place_of_service:
+        what = f"place of service {claim.place_of_service} is billed, and {request.place_of_service} was authorized"
+        yield "place", "$.place_of_service", what
+
+
+def _named(request: AuthorizationRequest) -> tuple[set[str], set[str]]:
+    """The NPIs of the therapists and of the clinics that a request names."""
     treating = [each.provider for each in request.providers if each.role in _TREATING]
     people = {each.npi for each in treating if not each.organisation} - {""}
-    clinics = {
-        each.npi for each in (request.requester, *treating) if each.organisation or each is request.requester
-    } - {""}
+    clinics = {each.npi for each in (request.requester, *treating) if each.organisation or each is request.requester}
+    return people, clinics - {""}
+
+
+def _unknown(case: ClaimCase, request: AuthorizationRequest) -> Iterator[Finding]:
+    """What cannot be compared, since one of the two does not name it."""
+    claim = case.claim
+    people, clinics = _named(request)
     if not (people or clinics) or not claim.billing.npi:
         yield case.not_evaluated(
             RULE,
@@ -50,33 +75,14 @@ def _providers(case: ClaimCase, request: AuthorizationRequest) -> Iterator[Findi
             fix="Enter the NPI of the clinic, and of whom the authorization names",
             evidence=("$.billing.npi", "authorization.providers"),
         )
-        return
-    if claim.billing.npi not in people | clinics:
-        yield _other(case, "$.billing.npi", "the billing provider is not among those that the authorization is for")
-    therapist = claim.rendering
-    if people and therapist is not None:
-        if not therapist.npi:
-            yield case.not_evaluated(
-                RULE,
-                "the therapist has no NPI on the claim, and the authorization names therapists",
-                where="$.rendering.npi",
-                fix="Give the therapist's NPI",
-                evidence=("$.rendering.npi", "authorization.providers"),
-            )
-        elif therapist.npi not in people | clinics:
-            yield _other(case, "$.rendering.npi", "the therapist is not among those that the authorization is for")
-
-
-def _location(case: ClaimCase, request: AuthorizationRequest) -> Iterator[Finding]:
-    claim = case.claim
-    facilities = {each.provider.npi for each in request.providers if each.role is Role.FACILITY} - {""}
-    here = _where(claim)
-    if facilities and here.npi and here.npi not in facilities:
-        place = "$.facility.npi" if claim.facility else "$.billing.npi"
-        yield _other(case, place, "the place of treatment is not the one that the authorization is for")
-    if request.place_of_service and claim.place_of_service != request.place_of_service:
-        what = f"place of service {claim.place_of_service} is billed, and {request.place_of_service} was authorized"
-        yield _other(case, "$.place_of_service", what)
+    elif people and claim.rendering is not None and not claim.rendering.npi:
+        yield case.not_evaluated(
+            RULE,
+            "the therapist has no NPI on the claim, and the authorization names therapists",
+            where="$.rendering.npi",
+            fix="Give the therapist's NPI",
+            evidence=("$.rendering.npi", "authorization.providers"),
+        )
 
 
 def _where(claim: Claim) -> Provider:

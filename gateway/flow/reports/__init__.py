@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 
 from gateway.flow.reports import (
+    beyond,
     denials,
+    mismatch,
     payer_count,
     pended,
+    plans,
     remaining,
     requested,
     turnaround,
@@ -23,6 +26,9 @@ _FILES: tuple[tuple[Report, ...], ...] = (
     requested.REPORTS,
     payer_count.REPORTS,
     uncovered.REPORTS,
+    mismatch.REPORTS,
+    beyond.REPORTS,
+    plans.REPORTS,
     unnumbered.REPORTS,
     workload.REPORTS,
 )
