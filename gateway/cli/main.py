@@ -152,7 +152,7 @@ def report(
     clinic: Annotated[str, typer.Option(help="Of this clinic of the organisation alone.")] = "",
     since: Day = None,
     until: Day = None,
-    days: Annotated[int, typer.Option(min=0, help="expiring: ends within so many days.")] = 14,
+    days: Annotated[int, typer.Option(min=0, help="expiring, plans: ends or is due within so many days.")] = 14,
     visits: Annotated[int, typer.Option(min=0, help="low: at most so many visits left.")] = 2,
     units: Annotated[int, typer.Option(min=0, help="low: fewer than so many units left.")] = 10,
     config: Config = None,
