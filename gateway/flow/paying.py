@@ -61,13 +61,15 @@ def post(
     news = News(advices=advices, document=document.id, holds_on=head.paid_on)
     done = adjudicate(tx, {each.id: each for each in sent.values()}, news)
     stands = {each.key: each for position in done.positions.values() for each in position.payments}
-    _keep(tx, document, remittance, read, stands, foreign=foreign)
+    rows, denials = _rows(document, remittance, read, stands, foreign=foreign)
+    waiting = tx.tasks.open_of({each.id for each in sent.values()})
+    tx.payments.add(rows, denials)
     if not foreign:
         table = consequences.load()
         unknown = [each.advice for each in read if each.sent is None]
         strangers = [cents.entry_of(each, Stands.SUSPENSE, table, document=document.id) for each in unknown]
         tx.books.post_money_all([each for each in strangers if each.lines])
-    _tell(tx, document, remittance, read, stands, done)
+    _tell(tx, document, remittance, read, stands, done, waiting)
     touching.settled(tx, [each.id for each in sent.values()], document.id)
     tx.remittances.set_progress(remittance, batch[-1].number + 1)
 
@@ -112,16 +114,17 @@ def _read(house: House, tx: Transaction, head: Head, keyed: Keyed, sent: SentCla
     return _Read(keyed, sent, advice, (*unbalanced, *findings))
 
 
-def _keep(
-    tx: Transaction,
+def _rows(
     document: Document,
     remittance: str,
     read: Sequence[_Read],
     stands: Mapping[str, PaymentStand],
     *,
     foreign: bool,
-) -> None:
-    rows, denials = [], []
+) -> tuple[list[Payment], list[Denial]]:
+    """One of each CLP, and one of each adjustment that denies something."""
+    rows: list[Payment] = []
+    denials: list[Denial] = []
     for each in read:
         advice, payment = each.advice, each.keyed.payment
         stand = stands.get(advice.key)
@@ -159,7 +162,7 @@ def _keep(
             )
         )
         denials += _denials(each, owner)
-    tx.payments.add(rows, denials)
+    return rows, denials
 
 
 def _denials(read: _Read, owner: tuple[str, str]) -> list[Denial]:
@@ -193,12 +196,13 @@ def _tell(
     read: Sequence[_Read],
     stands: Mapping[str, PaymentStand],
     done: Adjudicated,
+    waiting: Iterable[Task],
 ) -> None:
     """The trail of each claim; what wants a person, and what no longer does."""
     happened = []
     open_tasks: dict[str, list[Task]] = {}
     ours = {each.sent.id for each in read if each.sent}
-    for task in tx.tasks.open_of(ours):
+    for task in waiting:
         open_tasks.setdefault(task.subject, []).append(task)
     counted: set[str] = set()
     for each in read:

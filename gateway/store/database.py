@@ -172,10 +172,14 @@ class Store:
                 ids=self._ids(read_only=read_only),
                 configuration=self.configuration,
             )
-            yield session
-            session.inputs.write()
-            with our_errors():
-                connection.commit()
+            try:
+                yield session
+                session.inputs.write()
+                assert session.connection is connection, "everything has arrived"
+                with our_errors():
+                    connection.commit()
+            finally:
+                session.close()
         finally:
             connection.close()  # Rolls back what was not committed.
 
