@@ -12,6 +12,7 @@ from store_samples import CHILD, MOTHER, claim, coverage, plan_of_care, request
 
 from gateway.domain.parties import Person, Subscriber
 from gateway.store import Added, ChangedMeanwhile, NotInStore, Scope, Store
+from gateway.store.tasks import Asked
 
 SYSTEM = Scope.system("test")
 
@@ -294,6 +295,27 @@ def test_a_task_is_opened_once_and_opens_again_after_it_was_closed(store: Store,
     with store.transaction(SYSTEM) as tx:
         (task,) = tx.tasks.list(subject="au_1", kind="decision")
         assert (task.reason, task.closed_at, task.opened_at) == ("back", None, tx.now)
+
+
+def test_many_tasks_at_once_are_those_one_by_one(store: Store, clock: SettableClock) -> None:
+    def asked(key: str, reason: str) -> Asked:
+        return Asked(key=key, kind="remittance", subject="au_1", reason=reason, fix="Call the payer")
+
+    with store.transaction(SYSTEM) as tx:
+        tx.tasks.open_all([asked("b", "first"), asked("a", "first"), asked("a", "twice"), asked("c", "first")])
+        tx.tasks.open_all([])
+        assert [(each.key, each.reason) for each in tx.tasks.list()] == [("b", "first"), ("a", "first"), ("c", "first")]
+        assert tx.tasks.close("a", "the payer called")
+    clock.advance(60)
+    with store.transaction(SYSTEM) as tx:
+        tx.tasks.open_all([asked("a", "back"), asked("b", "again"), asked("d", "new")])
+        found = {each.key: (each.reason, each.opened_at == tx.now, each.closed_for) for each in tx.tasks.list()}
+        assert found == {
+            "a": ("back", True, ""),
+            "b": ("first", False, ""),
+            "c": ("first", False, ""),
+            "d": ("new", True, ""),
+        }
 
 
 def test_a_task_about_a_partner_whose_name_begins_like_an_id(store: Store) -> None:

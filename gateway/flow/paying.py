@@ -3,7 +3,7 @@
 Ours or not, posted or held: every CLP has its row, with its state and why. Never decides what a claim has come to.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Finding
@@ -22,6 +22,7 @@ from gateway.store import Document, Task
 from gateway.store.billed import SentClaim
 from gateway.store.events import Happened
 from gateway.store.payments import Denial, Payment
+from gateway.store.tasks import Asked
 
 NOT_OURS = "not_ours"  # A payment of somebody else's remittance: it moves nothing.
 
@@ -200,6 +201,7 @@ def _tell(
 ) -> None:
     """The trail of each claim; what wants a person, and what no longer does."""
     happened = []
+    asked: list[Asked] = []
     open_tasks: dict[str, list[Task]] = {}
     ours = {each.sent.id for each in read if each.sent}
     for task in waiting:
@@ -218,24 +220,20 @@ def _tell(
             for task in open_tasks.get(claim, ()):
                 if task.key.startswith(taken_back):
                     tx.tasks.close(task.key, "the payment was taken back")
-        for found in blocking((*each.findings, *_waits(each, stand))):
-            key = f"payment:{each.advice.key}:{found.where}:{found.what}"
-            tx.tasks.open(key, kind="remittance", subject=claim, reason=found.reason, fix=found.fix)
+        found = blocking((*each.findings, *_waits(each, stand)))
+        asked += [_asked(f"payment:{each.advice.key}", claim, one) for one in found]
     tx.events.add_all(happened, document=document.id)
     for claim in ours:
-        for found in blocking(done.tasks.get(claim, ())):
-            key = f"claim:{claim}:{found.where}:{found.what}"
-            tx.tasks.open(key, kind="remittance", subject=claim, reason=found.reason, fix=found.fix)
+        asked += [_asked(f"claim:{claim}", claim, one) for one in blocking(done.tasks.get(claim, ()))]
         for payment in done.restated.get(claim, ()):
             if stands[payment].stands is Stands.POSTED:
                 for task in open_tasks.get(claim, ()):
                     if task.key.startswith(f"payment:{payment}:"):
                         tx.tasks.close(task.key, "what it waited for has come")
             elif payment in done.suspended:
-                found = done.suspended[payment]
-                key = f"payment:{payment}:{found.where}:{found.what}"
-                tx.tasks.open(key, kind="remittance", subject=claim, reason=found.reason, fix=found.fix)
-        _beyond(tx, claim, done.positions[claim].beyond, open_tasks.get(claim, ()))
+                asked.append(_asked(f"payment:{payment}", claim, done.suspended[payment]))
+        asked += _beyond(tx, claim, done.positions[claim].beyond, open_tasks.get(claim, ()))
+    tx.tasks.open_all(asked)  # None of them was closed above after it was asked.
 
 
 def _waits(read: _Read, stand: PaymentStand) -> tuple[Finding, ...]:
@@ -271,12 +269,17 @@ def _close(tx: Transaction, claim: str, open_tasks: Sequence[Task]) -> None:
             tx.tasks.close(task.key, "the payer has adjudicated it")
 
 
-def _beyond(tx: Transaction, claim: str, beyond: int, open_tasks: Sequence[Task]) -> None:
+def _asked(about: str, claim: str, found: Finding) -> Asked:
+    key = f"{about}:{found.where}:{found.what}"
+    return Asked(key=key, kind="remittance", subject=claim, reason=found.reason, fix=found.fix)
+
+
+def _beyond(tx: Transaction, claim: str, beyond: int, open_tasks: Sequence[Task]) -> Iterator[Asked]:
     """More came than was billed: a payment came twice under two numbers, or the reversal between them is missing."""
     key = f"beyond:{claim}"
     if beyond > 0:
-        tx.tasks.open(
-            key,
+        yield Asked(
+            key=key,
             kind="remittance",
             subject=claim,
             reason=f"payments and adjustments settle {beyond // 100}.{beyond % 100:02} more than was billed",
