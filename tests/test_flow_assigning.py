@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock
-from flow_stage import PATIENT, Stage, claim_json, line_json, on_sqlite, on_stage, request_json
+from flow_stage import PATIENT, Stage, claim_json, line_json, on_sqlite, on_stage, payment, request_json
 from test_flow_submit import _one, _segments
 
 from gateway.domain import decision
@@ -144,6 +144,35 @@ def test_a_lines_own_authorization_is_honoured(store: Store, clock: Clock, tmp_p
             stage.request(1).id,
             stage.request(2).id,
         ]
+    assert stage.balanced()
+
+
+def test_lines_under_two_authorizations_are_settled_each_under_its_own(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A refusal gives both back, and another claim finds the day's visit of either taken."""
+    stage = on_stage(store, clock, tmp_path, policy='g1_placement = "line"')
+    stage.certified(1, **_only("97110"))
+    stage.certified(2, **_only("97530"))
+    lines = mixed()["lines"]
+    both = [lines[0], {**lines[1], "authorization": "CERT0002"}]
+    stage.submit(claim_json(1, lines=both))
+    stage.work()
+    again = line_json("97530", "51.00", 1, "2026-03-02")
+    stage.submit(claim_json(3, lines=[{**again, "modifiers": ["GP", "59"]}], authorization_ref="ACCT-31337-A2"))
+    stage.work()
+    assert (stage.claim(3).state, stage.units(2)) == ("sent", {"available": 11, "committed": 1})
+    stage.arrive(stage.received(3, category="A7", action="U"))
+    assert (stage.units(1), stage.units(2)) == ({"available": 11, "committed": 1},) * 2
+    stage.arrive(stage.received(1, category="A7", action="U"))
+    assert (stage.units(1), stage.units(2)) == ({"available": 12},) * 2
+    stage.submit(claim_json(4, lines=both, authorization_ref="ACCT-31337-A1"))
+    stage.work()
+    first = stage.claim(4).claim.lines[0]
+    denied = payment(stage.claim(4), paid=(first.charge, 0), reasons=(("CO", "45"), ("CO", "197")))
+    stage.arrive(stage.received(4), stage.paid(denied))
+    assert (stage.units(1), stage.units(2)) == ({"available": 11, "consumed": 1}, {"available": 12})
+    assert stage.claim(4).state == "partly_paid"
     assert stage.balanced()
 
 

@@ -4,28 +4,32 @@ The one way in which a claim payment, a reversal or a refusal moves anything: wh
 set, so that it does not matter in which order it came, and only the difference is posted. Many claims at once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from gateway.domain.answer import Verdict
 from gateway.domain.authorization import Unit
 from gateway.errors import Finding, Severity
+from gateway.flow.booked import booked, pass_on
 from gateway.flow.cases import ADJUDICATED, State
 from gateway.flow.checking import TAKEN_IN
+from gateway.flow.families import family, originals
 from gateway.flow.house import Transaction
-from gateway.ledger import cents, consequences
+from gateway.ledger import cents, consequences, replaced
 from gateway.ledger.advice import Advice, AdvisedLine
 from gateway.ledger.cents import MoneyEntry
 from gateway.ledger.entry import Cause, Entry, add, entry_id
+from gateway.ledger.matching import Draw
 from gateway.ledger.position import Answered, Come, Position, Stands, position
 from gateway.ledger.settling import differs, moved_to
 from gateway.ledger.standing import Standing, standing, visit_lines
 from gateway.ledger.target import Share, Target, target
-from gateway.store import StoredPayment
+from gateway.store import StoredPayment, Task
 from gateway.store.billed import Come as Settled
 from gateway.store.billed import SentClaim
 from gateway.store.payments import Restated
+from gateway.store.tasks import Asked
 
 ANSWERED = "answer.received"
 _MAY_BE_REFUSED = (State.REJECTED, *ADJUDICATED)
@@ -44,27 +48,26 @@ class News:
 
 @dataclass(slots=True)
 class Adjudicated:
-    """``positions`` and ``moved`` (quantities by kind of entry) are by claim; ``tasks`` what wants a person."""
+    """``positions`` and ``moved`` (quantities by kind of entry) are by claim; ``tasks`` what wants a person. ``kin``
+    are claims beside those that the news is about: what they replace, or what replaces them."""
 
     positions: dict[str, Position] = field(default_factory=dict)
     moved: dict[str, dict[str, int]] = field(default_factory=dict)
     tasks: dict[str, list[Finding]] = field(default_factory=dict)
     restated: dict[str, list[str]] = field(default_factory=dict)  # Payments that another document made stand otherwise.
     suspended: dict[str, Finding] = field(default_factory=dict)  # Those of them that wait now, by payment.
+    kin: tuple[str, ...] = ()
 
 
 def adjudicate(tx: Transaction, claims: Mapping[str, SentClaim], news: News) -> Adjudicated:
     """Moves both books to what these claims (by id, locked) have come to with the news. The news' own payments are
-    stored by the caller; how older ones stand is written here, and the claims' states are."""
+    stored by the caller; how older ones stand is written here, and the claims' states are. What these claims replace,
+    and what replaces them, is worked out with them: the one bills as long as the payer did not take in the other."""
     desk = _Desk(tx, claims, news)
     desk.money()
     desk.units()
     desk.states()
-    replaced = {each.replaces for each in claims.values() if each.replaces} - claims.keys()
-    if replaced and any(news.advices.values()):  # What a claim replaces bills nothing once the payer took that one in.
-        earlier = tx.billed.by_id(replaced, lock=True)
-        key = next(each[-1].key for each in news.advices.values() if each)
-        adjudicate(tx, earlier, replace(news, advices={}, key=key))
+    desk.kin()
     return desk.done
 
 
@@ -73,27 +76,42 @@ class _Desk:
 
     def __init__(self, tx: Transaction, claims: Mapping[str, SentClaim], news: News) -> None:
         self._tx, self._news = tx, news
-        self._mine = claims
+        self._mine, sharing = family(tx, claims)
+        self._all = {**self._mine, **sharing}
         self._table = consequences.load()
-        self.done = Adjudicated()
-        visits = {visit for each in claims.values() for _, visit in each.draws.values()} - {""}
-        self._entries = tx.books.entries_of(claims, visits)
+        self.done = Adjudicated(kin=tuple([each for each in self._mine if each not in claims]))
+        visits = {visit for each in self._mine.values() for _, visit in each.draws.values()} - {""}
+        self._entries = tx.books.entries_of(self._mine, visits)
         bucket_ids = {posting.bucket for entry in self._entries for posting in entry.postings}
-        self._buckets = {each.id: each for each in tx.books.buckets_of(bucket_ids)}
-        sharing = tx.billed.billing(visits) - claims.keys()
-        self._all = {**claims, **tx.billed.by_id(sharing)}
+        bucket_ids |= {bucket for each in self._mine.values() if each.replaces for bucket, _ in each.draws.values()}
+        self._buckets = {each.id: each for each in tx.books.buckets_of(bucket_ids - {""})}
+        self._recharged: set[str] = set()
+        self._later: dict[tuple[str, str, str], int] = {}
         self._at_visit: dict[str, list[SentClaim]] = {}
         for each in self._all.values():
             for visit in {visit for _, visit in each.draws.values()} - {""}:
                 self._at_visit.setdefault(visit, []).append(each)
         self._known = tx.payments.of_claims(self._all)
+        self._replaced = {each.replaces for each in self._mine.values() if each.replaces}
         answers = self._answers()
-        voided = tx.billed.replaced(self._all, TAKEN_IN)
+        said = {
+            claim: [*map(advice_of, self._known.get(claim, ())), *news.advices.get(claim, ())] for claim in self._all
+        }
         for claim, sent in self._all.items():
-            said = [advice_of(each) for each in self._known.get(claim, ())]
-            self.done.positions[claim] = position(
-                sent.billed, [*said, *news.advices.get(claim, ())], answers[claim], voided=claim in voided
-            )
+            self.done.positions[claim] = position(sent.billed, said[claim], answers[claim])
+        self.voided = self._voided()
+        for claim in self.voided:
+            self.done.positions[claim] = position(self._all[claim].billed, said[claim], answers[claim], voided=True)
+
+    def _voided(self) -> set[str]:
+        """What a claim of ours took the place of, or took back, that the payer took in: it bills nothing any more."""
+        taken = [each for each in self._mine if self._mine[each].replaces and self._taken_in(each)]
+        return {each for one in taken for each in originals(self._mine, one)}
+
+    def _taken_in(self, claim: str) -> bool:
+        stands = self.done.positions[claim]
+        nothing_said = stands.come is Come.NOTHING
+        return stands.taken_in or (nothing_said and State(self._mine[claim].state) in TAKEN_IN)
 
     def _answers(self) -> dict[str, list[Answered]]:
         """Who was never refused was at most taken into adjudication, and that stands in its state."""
@@ -109,6 +127,7 @@ class _Desk:
             told = [
                 Answered(str(each.detail["source"]), Verdict(str(each.detail["verdict"])))
                 for each in events.get(claim, ())
+                if not each.detail.get("repeated")  # It says nothing of what was sent.
             ]
             found[claim] = told if claim in asked else taken
         return found
@@ -129,7 +148,10 @@ class _Desk:
                         cents.entry_of(advice, stand.stands, self._table, document=news.document, segment=place)
                     )
             entries += self._restated(claim)
-            entries += self._charge(claim)
+            charged = list(self._charge(claim))
+            if charged:
+                self._recharged.add(claim)
+                entries += charged
         tx.books.post_money_all([each for each in entries if each.lines])
 
     def _restated(self, claim: str) -> list[MoneyEntry]:
@@ -177,9 +199,11 @@ class _Desk:
         return entries
 
     def _charge(self, claim: str) -> Iterable[MoneyEntry]:
-        """A claim that was told to be refused, so that its charge was taken back, and is paid all the same, is owed."""
+        """A claim that was told to be refused, so that its charge was taken back, and is paid all the same, is owed; so
+        is one again whose replacement was refused in the end."""
         stands = self.done.positions[claim]
-        if stands.billed and State(self._mine[claim].state) is not State.REJECTED:
+        as_ever = State(self._mine[claim].state) is not State.REJECTED and claim not in self._replaced
+        if stands.billed and as_ever:
             return ()
         own = self._tx.books.money_entries(claim=claim)
         cause = Cause(document=self._news.document, claim=claim, actor=self._tx.scope.actor)
@@ -193,18 +217,21 @@ class _Desk:
     def units(self) -> None:
         """Every visit, and every line where units are counted, that any of the claims draws on."""
         by_claim, by_visit = _grouped(self._entries)
-        changes: dict[str, list[tuple[Standing, Target]]] = {}
+        held: dict[str, Sequence[Standing]] = {}
         for claim, sent in self._mine.items():
             entries = {each.id: each for each in by_claim.get(claim, ())}
             for _, visit in sent.draws.values():
                 entries |= {each.id: each for each in by_visit.get(visit, ())}
-            if entries:
-                changes[claim] = self._changes(self._opened(claim, entries.values()), entries.values())
+            if entries or sent.replaces:
+                held[claim] = self._held(claim, entries.values())
+        for claim in held:
+            self._leave(claim, held)
+        changes = {claim: self._changes(claim, each) for claim, each in held.items()}
         wanted = {held.bucket.id for each in changes.values() for held, aim in each if differs(held, aim)}
         balances = self._tx.books.balances(wanted, lock=True)
         posted: list[Entry] = []
         done_visits: set[tuple[str, str]] = set()
-        for claim, each in changes.items():
+        for claim, each in self._in_turn(changes):
             once = [pair for pair in each if not pair[0].visit_key or _place(pair[0]) not in done_visits]
             done_visits |= {_place(held) for held, _ in once}
             cause = Cause(document=self._news.document, claim=claim, actor=self._tx.scope.actor)
@@ -216,22 +243,89 @@ class _Desk:
             posted += moved.entries
             self.done.tasks.setdefault(claim, []).extend(moved.tasks)
         self._tx.books.post_all(posted)
+        for claim in held:
+            self._pass_on(claim, [each for each in posted if each.cause.claim == claim])
+
+    def _held(self, claim: str, entries: Collection[Entry]) -> tuple[Standing, ...]:
+        """What a claim holds; of one that takes another's place, also what it needs of it."""
+        sent = self._opened(claim, entries)
+        buckets = {each.postings[0].bucket for each in entries}
+        held = standing(sent.billed, entries, [self._buckets[each] for each in buckets if each in self._buckets])
+        wanted = self._needs(sent)
+        if not wanted:
+            return held
+        own = booked(self._tx, sent.billed, tuple({each.bucket.id: each.bucket for each in wanted}.values()))
+        return replaced.with_needs(held, wanted, own)
+
+    def _needs(self, sent: SentClaim) -> tuple[Draw, ...]:
+        return replaced.needs(sent.billed, sent.draws, self._buckets) if sent.replaces else ()
 
     def _opened(self, claim: str, entries: Iterable[Entry]) -> SentClaim:
         """The whole claim where its minutes are counted: they are not kept in the clear."""
         sent = self._mine[claim]
         counted = {each.postings[0].bucket for each in entries}
+        if sent.replaces:
+            counted |= {bucket for bucket, _ in sent.draws.values()}
         if any(self._buckets[each].unit is Unit.MINUTE for each in counted if each in self._buckets):
-            return replace(sent, billed=self._tx.claims.get(claim).claim)
+            sent = self._mine[claim] = replace(sent, billed=self._tx.claims.get(claim).claim)
         return sent
 
-    def _changes(self, sent: SentClaim, entries: Iterable[Entry]) -> list[tuple[Standing, Target]]:
-        buckets = {each.postings[0].bucket for each in entries}
-        held = standing(sent.billed, entries, [self._buckets[each] for each in buckets if each in self._buckets])
-        return [(each, target(each, self._shares(sent, each))) for each in held]
+    def _leave(self, claim: str, held: Mapping[str, Sequence[Standing]]) -> None:
+        """Notes what a claim that waits leaves to the one that it is about, as far as that one still bills."""
+        sent = self._mine[claim]
+        if not sent.replaces or self._taken_in(claim) or not self.done.positions[claim].billed:
+            return
+        earlier = [
+            (each, aim.committed + aim.consumed)
+            for original in originals(self._mine, claim)
+            for each, aim in self._changes(original, held.get(original, ()))
+        ]
+        wanted = []
+        for each in held[claim]:
+            others = self._shares(sent, each)[1:]
+            stands = target(each, others) if others else Target(committed=0, consumed=0)
+            out_of_bookings = replaced.out_of_bookings(self._entries, claim, each) + sum(each.booked.values())
+            counted = stands.committed or stands.consumed
+            wanted.append((each.bucket.id, 0 if counted else each.needed - out_of_bookings))
+        later = replaced.left_to(replaced.coming(earlier, sent.billed), wanted)
+        self._later |= {
+            (claim, *replaced.place(each)): quantity for each, quantity in zip(held[claim], later, strict=True)
+        }
+
+    def _changes(self, claim: str, held: Iterable[Standing]) -> list[tuple[Standing, Target]]:
+        return [(each, target(each, self._shares(self._mine[claim], each))) for each in held]
+
+    def _in_turn(
+        self, changes: Mapping[str, list[tuple[Standing, Target]]]
+    ) -> Iterator[tuple[str, list[tuple[Standing, Target]]]]:
+        """Where claims take each other's place, first what they give back: the others are to find it."""
+        alone = self._mine.keys() - self._replaced
+        kin = {claim: each for claim, each in changes.items() if claim not in alone or self._mine[claim].replaces}
+        yield from ((claim, each) for claim, each in changes.items() if claim not in kin)
+        for more in (False, True):
+            for claim, each in kin.items():
+                yield claim, [pair for pair in each if _takes_more(*pair) is more]
+
+    def _pass_on(self, claim: str, entries: Sequence[Entry]) -> None:
+        """Notes with the visits what a claim in another's place took on of what they had booked."""
+        wanted = {(each.bucket.id, each.visit_key or each.lines[0]): each for each in self._needs(self._mine[claim])}
+        took = [
+            each
+            for each in entries
+            if each.kind == "commit" and any(posting.source in replaced.BOOKED for posting in each.postings)
+        ]
+        if took:
+            draws = [wanted[each.postings[-1].bucket, each.visit_key or each.cause.line] for each in took]
+            pass_on(self._tx, draws, took)
 
     def _shares(self, sent: SentClaim, held: Standing) -> list[Share]:
-        own = Share(claim=sent.billed, position=self.done.positions[sent.id], lines=held.lines)
+        at = replaced.place(held)
+        own = Share(
+            claim=sent.billed,
+            position=self.done.positions[sent.id],
+            lines=held.lines,
+            later=self._later.get((sent.id, *at), 0),
+        )
         if not held.visit_key:
             return [own]
         others = [
@@ -239,6 +333,7 @@ class _Desk:
                 claim=each.billed,
                 position=self.done.positions[each.id],
                 lines=visit_lines(each.billed, held.bucket, held.visit_key),
+                later=self._later.get((each.id, *at), 0),
             )
             for each in self._at_visit.get(held.visit_key, ())
             if each.id != sent.id
@@ -258,9 +353,25 @@ class _Desk:
                 come.append(Settled(claim, state, number))
         self._tx.billed.settle(come)
 
+    def kin(self) -> None:
+        """What happened to claims that nothing came about, and what of that wants a person."""
+        tx = self._tx
+        for claim in self.done.kin:
+            moved = self.done.moved.get(claim, {})
+            if moved or claim in self._recharged:
+                what = "claim.replaced" if claim in self.voided else "claim.beside_replaced"
+                tx.events.add(claim, what, document=self._news.document, **moved)
+            for found in blocking(self.done.tasks.get(claim, ())):
+                key = f"claim:{claim}:{found.where}:{found.what}"
+                tx.tasks.open(key, kind="remittance", subject=claim, reason=found.reason, fix=found.fix)
+            tx.tasks.open_all([*tell_beyond(tx, claim, self.done.positions[claim].beyond, tx.tasks.open_of([claim]))])
+
     def _key(self, claim: str) -> str:
         advices = self._news.advices.get(claim)
-        return advices[-1].key if advices else self._news.key
+        if advices:
+            return advices[-1].key
+        first = next((each[-1].key for each in self._news.advices.values() if each), self._news.key)
+        return f"{claim}/{first}" if claim in self.done.kin else first
 
 
 def advice_of(row: StoredPayment) -> Advice:
@@ -285,6 +396,21 @@ def advice_of(row: StoredPayment) -> Advice:
 def blocking(findings: Iterable[Finding]) -> list[Finding]:
     """Those that want a person."""
     return [each for each in findings if each.severity is Severity.BLOCK]
+
+
+def tell_beyond(tx: Transaction, claim: str, beyond: int, open_tasks: Sequence[Task]) -> Iterator[Asked]:
+    """More came than was billed: a payment came twice under two numbers, or the reversal between them is missing."""
+    key = f"beyond:{claim}"
+    if beyond > 0:
+        yield Asked(
+            key=key,
+            kind="remittance",
+            subject=claim,
+            reason=f"payments and adjustments settle {beyond // 100}.{beyond % 100:02} more than was billed",
+            fix="Ask the payer whether it paid twice, or where the reversal of the earlier payment is",
+        )
+    elif any(each.key == key for each in open_tasks):
+        tx.tasks.close(key, "it is settled to what was billed")
 
 
 def _differ(row: StoredPayment, stands: Stands, reason: str, reverses: str) -> bool:
@@ -316,3 +442,7 @@ def _grouped(entries: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str
 
 def _place(held: Standing) -> tuple[str, str]:
     return held.bucket.id, held.visit_key
+
+
+def _takes_more(held: Standing, wanted: Target) -> bool:
+    return wanted.committed + wanted.consumed > held.committed + held.consumed + held.uncovered

@@ -35,7 +35,7 @@ from gateway.flow.cases import (
 from gateway.flow.clock import close_expectation, close_expectations
 from gateway.flow.deliver import was_repeated
 from gateway.flow.house import House, Transaction
-from gateway.flow.returning import claim_again, release_claim
+from gateway.flow.returning import claim_again, release_claim, taken_in
 from gateway.flow.submit import wake_claims
 from gateway.ledger.position import Answered, Come, position
 from gateway.store import Document, StoredClaim
@@ -243,11 +243,15 @@ def _received(tx: Transaction, document: Document, subject: str, answer: Answer)
         )
     if State(stored.state) in ADJUDICATED:
         return
-    if stored.state == State.REJECTED and not _taken_in(tx, document, stored):
-        return
+    if stored.state == State.REJECTED:
+        if not _taken_in(tx, document, stored):
+            return
+        stored = tx.claims.get(subject)  # What it has come to was written.
     tx.claims.update(
         subject, state=State.RECEIVED, payer_claim_number=answer.payer_claim_number or stored.payer_claim_number
     )
+    if stored.replaces:
+        taken_in(tx, subject, document.id)
 
 
 def _taken_in(tx: Transaction, document: Document, stored: StoredClaim) -> bool:

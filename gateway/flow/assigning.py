@@ -20,7 +20,8 @@ from gateway.flow.house import House, Transaction
 from gateway.flow.replacing import holding
 from gateway.flow.returning import other_claims
 from gateway.ledger.entry import Account, Bucket
-from gateway.ledger.matching import Draw, Drawn, candidates, draw
+from gateway.ledger.matching import Booked, Draw, Drawn, candidates, draw
+from gateway.ledger.replaced import left_to
 from gateway.rules.need import is_evaluation, needed
 from gateway.store import StoredAuthorization
 
@@ -143,17 +144,22 @@ def take(tx: Transaction, assigned: Assigned, *, lock: bool = False, beside: Ite
     )
 
 
-def posted(assigned: Assigned) -> tuple[Draw, ...]:
+def posted(assigned: Assigned, own: Booked) -> tuple[Draw, ...]:
     """What is committed when the claim goes out: its draws, without what comes back to it once its payer has taken it
-    in the place of the claim that it replaces (domain facts, 6.2)."""
+    in the place of the claim that it replaces (domain facts, 6.2). What its visits have booked (``own``) it takes."""
     assert assigned.drawn is not None, "a claim without draws has nothing to post"
-    coming = dict(assigned.given_back or {})
-    draws = []
-    for each in assigned.drawn.draws:
-        later = min(each.quantity, coming.get(each.bucket.id, 0))
-        coming[each.bucket.id] = coming.get(each.bucket.id, 0) - later
-        draws.append(replace(each, quantity=each.quantity - later))
-    return tuple(draws)
+    draws = assigned.drawn.draws
+    if not assigned.given_back:
+        return draws
+    left = {name: sum(held.values()) for name, held in own.items()}
+    wanted = []
+    for each in draws:
+        name = (each.bucket.id, each.visit)
+        booked = min(each.quantity, left.get(name, 0))
+        left[name] = left.get(name, 0) - booked
+        wanted.append((each.bucket.id, each.quantity - booked))
+    later = left_to(assigned.given_back, wanted)
+    return tuple(replace(each, quantity=each.quantity - less) for each, less in zip(draws, later, strict=True))
 
 
 def _pools(

@@ -6,8 +6,8 @@ So the appointment, the treatment and the claim of one day are one visit, and no
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gateway.domain.claim import Claim
 from gateway.flow.house import Transaction
+from gateway.ledger.billed import BilledClaim
 from gateway.ledger.entry import Account, Balances, Bucket, Entry
 from gateway.ledger.matching import ONCE_A_DAY, Booked, Draw, visit_key
 from gateway.ledger.visiting import Held
@@ -18,7 +18,7 @@ _CLAIMED = (Account.COMMITTED, Account.CONSUMED)
 CLAIMS_MAX = 10_000  # under one authorization; more than any payer certifies visits
 
 
-def booked(tx: Transaction, claim: Claim, buckets: Sequence[Bucket]) -> Booked:
+def booked(tx: Transaction, claim: BilledClaim, buckets: Sequence[Bucket]) -> Booked:
     """What the visits that a claim bills have reserved and rendered in these buckets."""
     found: dict[tuple[str, str], dict[Account, int]] = {}
     for each in tx.appointments.of_visits(visit_key(claim, line, bucket) for line in claim.lines for bucket in buckets):

@@ -3,12 +3,12 @@
 Ours or not, posted or held: every CLP has its row, with its state and why. Never decides what a claim has come to.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Finding
 from gateway.flow import touching
-from gateway.flow.adjudicate import Adjudicated, News, adjudicate, blocking
+from gateway.flow.adjudicate import Adjudicated, News, adjudicate, blocking, tell_beyond
 from gateway.flow.cases import code
 from gateway.flow.clock import LATE_ANSWERS, expectation_key
 from gateway.flow.house import House, Transaction
@@ -71,7 +71,7 @@ def post(
         strangers = [cents.entry_of(each, Stands.SUSPENSE, table, document=document.id) for each in unknown]
         tx.books.post_money_all([each for each in strangers if each.lines])
     _tell(tx, document, remittance, read, stands, done, waiting)
-    touching.settled(tx, [each.id for each in sent.values()], document.id)
+    touching.settled(tx, [*(each.id for each in sent.values()), *done.kin], document.id)
     tx.remittances.set_progress(remittance, batch[-1].number + 1)
 
 
@@ -232,7 +232,7 @@ def _tell(
                         tx.tasks.close(task.key, "what it waited for has come")
             elif payment in done.suspended:
                 asked.append(_asked(f"payment:{payment}", claim, done.suspended[payment]))
-        asked += _beyond(tx, claim, done.positions[claim].beyond, open_tasks.get(claim, ()))
+        asked += tell_beyond(tx, claim, done.positions[claim].beyond, open_tasks.get(claim, ()))
     tx.tasks.open_all(asked)  # None of them was closed above after it was asked.
 
 
@@ -272,18 +272,3 @@ def _close(tx: Transaction, claim: str, open_tasks: Sequence[Task]) -> None:
 def _asked(about: str, claim: str, found: Finding) -> Asked:
     key = f"{about}:{found.where}:{found.what}"
     return Asked(key=key, kind="remittance", subject=claim, reason=found.reason, fix=found.fix)
-
-
-def _beyond(tx: Transaction, claim: str, beyond: int, open_tasks: Sequence[Task]) -> Iterator[Asked]:
-    """More came than was billed: a payment came twice under two numbers, or the reversal between them is missing."""
-    key = f"beyond:{claim}"
-    if beyond > 0:
-        yield Asked(
-            key=key,
-            kind="remittance",
-            subject=claim,
-            reason=f"payments and adjustments settle {beyond // 100}.{beyond % 100:02} more than was billed",
-            fix="Ask the payer whether it paid twice, or where the reversal of the earlier payment is",
-        )
-    elif any(each.key == key for each in open_tasks):
-        tx.tasks.close(key, "it is settled to what was billed")

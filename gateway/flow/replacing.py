@@ -9,7 +9,7 @@ from gateway.flow.cases import State
 from gateway.flow.checking import TAKEN_IN, Patient
 from gateway.flow.house import Transaction
 from gateway.flow.returning import held
-from gateway.ledger.standing import visit_keys
+from gateway.ledger.replaced import coming
 from gateway.store import StoredClaim
 
 
@@ -24,14 +24,7 @@ def original(claim: Claim, patient: Patient) -> str:
 def holding(tx: Transaction, replaced: str, *, beside: Claim) -> dict[str, int]:
     """What a claim holds of each bucket and gives back when ``beside`` takes its place: without the visits that both
     bill, which count once."""
-    found: dict[str, int] = {}
-    for each in held(tx, tx.claims.get(replaced)):
-        if each.visit_key and each.visit_key in visit_keys(beside, [each.bucket]):
-            continue
-        standing = each.committed + each.consumed
-        if standing:
-            found[each.bucket.id] = found.get(each.bucket.id, 0) + standing
-    return found
+    return coming([(each, each.committed + each.consumed) for each in held(tx, tx.claims.get(replaced))], beside)
 
 
 def _has_number(stored: StoredClaim, number: str) -> bool:

@@ -1,27 +1,28 @@
-"""What a claim holds in the units book, read from its entries, and how all of it comes back when it is refused."""
+"""What claims hold in the units book, read from their entries; and what an answer to a claim does to it."""
 
 from dataclasses import dataclass
 from datetime import date
 
 from gateway.domain.claim import Frequency
 from gateway.domain.disciplines import discipline
+from gateway.flow import touching
+from gateway.flow.adjudicate import Adjudicated, News, adjudicate, blocking
 from gateway.flow.cases import ADJUDICATED, UNANSWERED, State
 from gateway.flow.house import Transaction
-from gateway.ledger import cents
-from gateway.ledger.entry import Account, Bucket, Cause, Entry
-from gateway.ledger.settling import moved_to, withdrawn
+from gateway.ledger.entry import Bucket, Entry
 from gateway.ledger.standing import Standing, standing
-from gateway.ledger.target import Target
 from gateway.store import StoredClaim
 
 CLAIMS_MAX = 10_000  # under one authorization; more than any payer certifies visits
 
 
 def held(tx: Transaction, stored: StoredClaim) -> tuple[Standing, ...]:
-    """Each visit or line that the claim draws on, whether it or an earlier claim of the day took it."""
-    if not stored.authorization:
-        return ()
-    return standing(stored.claim, _entries(tx, stored.authorization), tx.books.buckets(stored.authorization))
+    """Each visit or line that the claim draws on, whether it or an earlier claim of the day took it, under whichever
+    authorizations its lines are."""
+    lines = tx.claims.lines(stored.id)
+    entries = tx.books.entries_of([stored.id], {each.visit_key for each in lines} - {""})
+    buckets = {each.bucket for each in lines} | {one.bucket for each in entries for one in each.postings}
+    return standing(stored.claim, entries, tx.books.buckets_of(buckets - {""}))
 
 
 def _entries(tx: Transaction, authorization: str) -> list[Entry]:
@@ -79,30 +80,10 @@ def _other(stored: StoredClaim, entries: list[Entry], buckets: list[Bucket]) -> 
     )
 
 
-def shared_visits(tx: Transaction, stored: StoredClaim) -> set[tuple[str, str]]:
-    """The visits that other claims hold, too: this one alone does not give them back."""
-    if not stored.authorization:
-        return set()
-    others = other_claims(tx, stored.authorization, stored.id)
-    return {visit for each in others if _is_open(each.stored) for visit in each.visits}
-
-
 def release_claim(tx: Transaction, claim: str, document: str, *, why: str) -> int:
-    """Gives back all that a claim has committed and takes its charge out of the money book: it never entered
-    adjudication. What another claim of the same day shares stays. Returns the quantity that came back."""
-    stored = tx.claims.get(claim)
-    shared = shared_visits(tx, stored)
-    standing = [each for each in held(tx, stored) if (each.bucket.id, each.visit_key) not in shared]
-    balances = tx.books.balances(sorted({each.bucket.id for each in standing}), lock=True)
-    cause = Cause(document=document, claim=claim, actor=tx.scope.actor)
-    today = tx.now.date()
-    released = 0
-    for entry in withdrawn(standing, balances, kind="release", cause=cause, holds_on=today, key=f"{claim}/{document}"):
-        if tx.books.post(entry):
-            released += sum(each.quantity for each in entry.postings)
-    for money in tx.books.money_entries(claim=claim):
-        if money.kind == "claim":
-            tx.books.post_money(cents.reverse(money, cause=cause, holds_on=today, key=document))
+    """Gives back all that a refused claim has committed and takes its charge out of the money book; what another claim
+    of the same day shares stays. A claim whose place it was to take stands as before. Returns the quantity."""
+    released = judge(tx, claim, document).moved.get(claim, {}).get("release", 0)
     tx.events.add(claim, "claim.released", document=document, quantity=released, why=why)
     return released
 
@@ -110,22 +91,26 @@ def release_claim(tx: Transaction, claim: str, document: str, *, why: str) -> in
 def claim_again(tx: Transaction, claim: str, document: str) -> int:
     """The payer took in what a TA1 or 999 had refused: what was given back is claimed again, as far as nobody else
     holds it, and the charge is owed again. Returns the quantity."""
-    stored = tx.claims.get(claim)
-    given_back = [each for each in held(tx, stored) if not (each.committed or each.consumed or each.uncovered)]
-    changes = [(each, Target(committed=each.total, consumed=0)) for each in given_back]
-    balances = tx.books.balances(sorted({each.bucket.id for each in given_back}), lock=True)
-    cause = Cause(document=document, claim=claim, actor=tx.scope.actor)
-    today = tx.now.date()
-    moved = moved_to(changes, balances, cause=cause, holds_on=today, key=f"{claim}/{document}")
-    claimed = 0
-    for entry in moved.entries:
-        if tx.books.post(entry):
-            claimed += sum(each.quantity for each in entry.postings if each.target is Account.COMMITTED)
-    own = tx.books.money_entries(claim=claim)
-    for money in cents.charge_restated(stored.claim, True, own, cause=cause, holds_on=today, key=document):
-        tx.books.post_money(money)
-    for each in moved.tasks:
+    done = judge(tx, claim, document)
+    claimed = done.moved.get(claim, {}).get("commit", 0)
+    for each in done.tasks.get(claim, ()):
         key = f"again:{claim}:{each.where}"
         tx.tasks.open(key, kind="unclear", subject=claim, reason=each.reason, fix=each.fix)
     tx.events.add(claim, "claim.claimed_again", document=document, quantity=claimed)
     return claimed
+
+
+def taken_in(tx: Transaction, claim: str, document: str) -> None:
+    """The payer took in a claim that takes the place of another, or takes it back: what that one held comes back, and
+    this one claims what it still needs."""
+    done = judge(tx, claim, document)
+    for each in blocking(done.tasks.get(claim, ())):
+        key = f"claim:{claim}:{each.where}:{each.what}"
+        tx.tasks.open(key, kind="remittance", subject=claim, reason=each.reason, fix=each.fix)
+    touching.settled(tx, [claim, *done.kin], document)
+
+
+def judge(tx: Transaction, claim: str, document: str) -> Adjudicated:
+    """Works out anew what a claim has come to, after an answer to it was noted."""
+    news = News(advices={}, document=document, holds_on=tx.now.date(), key=f"{claim}/{document}")
+    return adjudicate(tx, tx.billed.by_id([claim], lock=True), news)

@@ -120,10 +120,10 @@ def _drawn_by_line(drawn: Drawn | None) -> dict[str, tuple[str, str, str]]:
 def _commit(tx: Transaction, stored: StoredClaim, plan: ClaimPlan, document: str) -> None:
     claim, drawn = plan.claim, plan.assigned.drawn
     assert drawn is not None, "a claim without draws has nothing to commit"
-    draws = posted(plan.assigned)
-    buckets = {each.bucket.id: each.bucket for each in draws}
+    buckets = {each.bucket.id: each.bucket for each in drawn.draws}
     balances = tx.books.balances(buckets, lock=True)
     own = booked(tx, claim, tuple(buckets.values()))
+    draws = posted(plan.assigned, own)
     today = tx.now.date()
     entries = commits(
         claim, draws, balances, document=document, holds_on=today, key=document, actor=tx.scope.actor, booked=own

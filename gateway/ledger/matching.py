@@ -232,6 +232,11 @@ def _take(
     return Uncovered(line=number, gap=Gap.MINUTES_UNKNOWN if unknown else Gap.EXHAUSTED, bucket=fitting[0].id)
 
 
+def quantity(line: ServiceLine, bucket: Bucket) -> int | None:
+    """How much of a bucket a line takes; None where its minutes would be needed and are not known."""
+    return _quantity(line)(bucket)
+
+
 def _quantity(line: ServiceLine) -> Callable[[Bucket], int | None]:
     """How much of a bucket the line needs; None where its minutes would be needed and are not known."""
     minutes = sum(each.minutes for each in line.minutes)

@@ -83,6 +83,11 @@ class Position:
     beyond: int = 0
     payer_claim_number: str = ""
 
+    @property
+    def taken_in(self) -> bool:
+        """Whether the payer took it into adjudication."""
+        return self.come not in (Come.NOTHING, Come.REJECTED)
+
 
 NO_ORIGINAL = "no_original"
 ORIGINAL_HELD = "original_held"

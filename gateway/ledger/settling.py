@@ -72,12 +72,14 @@ class _Desk:
         self._post(units.release, held, max(0, committed - wanted.committed))
 
     def _again(self, held: Standing, lacking: int, paid: int) -> int:
-        """Claims again what was given back, as far as others have not used it since; what of it was paid
-        (``paid`` of ``lacking``) is then uncovered."""
+        """Claims again what was given back, or what a claim in another's place needs beyond what it took, as far as
+        its own visit has booked it or others have not used it since; what of it was paid (``paid`` of ``lacking``) is
+        then uncovered."""
         bucket, balance = held.bucket, self._balance(held.bucket)
-        there = sum([balance.get(account, 0) for account in units.FREE]) if bucket.limited else lacking
+        free = sum([balance.get(account, 0) for account in units.FREE])
+        there = free + sum(held.booked.values()) if bucket.limited else lacking
         again = min(lacking, there)
-        self._post(units.recommit, held, again)
+        self._post(units.commit, held, again, own=held.booked, late=True)
         beside = max(0, paid - again)
         if beside:
             reason = "paid after it was given back and used again"
@@ -96,7 +98,7 @@ class _Desk:
             self.tasks.append(_short(held, lacking - again, paid=bool(beside)))
         return again
 
-    def _post(self, event: Callable[..., Entry], held: Standing, quantity: int, **more: str) -> None:
+    def _post(self, event: Callable[..., Entry], held: Standing, quantity: int, **more: object) -> None:
         if quantity:
             balance = self._balance(held.bucket)
             self._add(
@@ -132,6 +134,8 @@ class _Desk:
 
 
 def _short(held: Standing, lacking: int, *, paid: bool) -> Finding:
+    if held.needed > held.claimed:
+        return _short_in_place(held, lacking)
     what = (
         f"{lacking} {held.bucket.unit}(s) that the ledger had given back are claimed again, and others have used them"
     )
@@ -146,6 +150,18 @@ def _short(held: Standing, lacking: int, *, paid: bool) -> Finding:
         fix="Compare with the payer's count; ask for more before the next visit",
         severity=Severity.WARN,
         source="domain facts, 6.1",
+    )
+
+
+def _short_in_place(held: Standing, lacking: int) -> Finding:
+    return Finding(
+        rule="claim_payment",
+        what=f"the payer took this claim in the place of another, and {lacking} {held.bucket.unit}(s) that it bills "
+        "are not left",
+        where=f"bucket {held.bucket.id}",
+        fix="Ask the payer for more, or compare with its count and enter that",
+        severity=Severity.BLOCK,
+        source="domain facts, 6.2",
     )
 
 

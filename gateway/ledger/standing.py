@@ -1,7 +1,7 @@
 """What a claim holds in the units book, read from its entries. Posts nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from gateway.domain.disciplines import discipline
@@ -23,7 +23,9 @@ class Standing:
     """One visit, or one line where units are counted: what of it is committed, consumed, or was given back.
 
     ``lines`` are the claim's lines (REF*6R) that it serves; ``consumed_by`` the last entry that consumed it.
-    ``uncovered`` is what was paid after it was given back and used by others.
+    ``uncovered`` is what was paid after it was given back and used by others. Of a claim that takes another's place
+    ``needed`` is what its lines come to, whatever was claimed of it so far; ``booked`` is what its visit has reserved
+    and rendered, and no claim took on yet.
     """
 
     bucket: Bucket
@@ -34,11 +36,18 @@ class Standing:
     released: int = 0
     uncovered: int = 0
     consumed_by: str = ""
+    needed: int = 0
+    booked: Mapping[Account, int] = field(default_factory=dict)
+
+    @property
+    def claimed(self) -> int:
+        """All that was ever claimed of it."""
+        return self.committed + self.consumed + self.released + self.uncovered
 
     @property
     def total(self) -> int:
-        """All that was ever claimed of it."""
-        return self.committed + self.consumed + self.released + self.uncovered
+        """What is claimed of it where nothing is given back."""
+        return max(self.claimed, self.needed)
 
 
 def standing(claim: BilledClaim, entries: Iterable[Entry], buckets: Iterable[Bucket]) -> tuple[Standing, ...]:

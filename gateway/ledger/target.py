@@ -21,11 +21,15 @@ _WAITING = (Effect.KEEP, Effect.PEND)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A claim that bills a visit, what it has come to, and which of its lines (REF*6R) are part of the visit."""
+    """A claim that bills a visit, what it has come to, and which of its lines (REF*6R) are part of the visit.
+
+    ``later`` is what it leaves, as long as it waits, to the claim whose place it takes (replaced.py).
+    """
 
     claim: BilledClaim
     position: Position
     lines: tuple[str, ...]
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +42,17 @@ class Target:
 def target(held: Standing, shares: Sequence[Share]) -> Target:
     """What should stand of ``held``. ``shares`` are every claim that was billed for it (a void bills nothing); units
     and minutes are one line's, so its claim is the only one."""
-    effects = [each for share in shares for each in _effects(share)]
     total = held.total
     if held.visit_key:
         total = min(1, total)
+        effects = [each for share in shares for each in (_effects(share) if not share.later else [Effect.RELEASE])]
         if Effect.CONSUME in effects:
             return Target(committed=0, consumed=total)
         released = set(effects) == {Effect.RELEASE}
         return Target(committed=0 if released else total, consumed=0)
+    effects = _effects(shares[0])
     if not effects or effects[0] in _WAITING:
-        return Target(committed=total, consumed=0)
+        return Target(committed=total - shares[0].later, consumed=0)
     if effects[0] is Effect.RELEASE:
         return Target(committed=0, consumed=0)
     return _counted(held, shares[0], total)

@@ -114,13 +114,6 @@ def commit(
     return _draw("commit", bucket, held, quantity, sources, Account.COMMITTED, cause, holds_on, key, visit_key)
 
 
-def recommit(
-    bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
-) -> Entry:
-    """What a claim gave back is claimed again: the payer decided otherwise. What others have booked stays theirs."""
-    return _draw("commit", bucket, balance, quantity, FREE, Account.COMMITTED, cause, holds_on, key, visit_key)
-
-
 def release(
     bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
 ) -> Entry:

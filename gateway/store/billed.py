@@ -59,7 +59,9 @@ _LINES = Scoped(
     .order_by(claim_lines.c.claim, claim_lines.c.number),
     claim_lines,
 )
-_REPLACED = sa.select(claims.c.replaces, claims.c.state).where(among(claims.c.replaces))
+_REPLACING = Scoped(
+    sa.select(claims.c.id, claims.c.replaces).where(among(claims.c.replaces), claims.c.sent_at.is_not(None)), claims
+)
 _NUMBERED = Scoped(
     sa.select(claims.c.control_number, claims.c.payer_claim_number, claims.c.id).where(
         sa.or_(
@@ -127,13 +129,11 @@ class BilledClaims:
         wanted = sorted(set(visit_keys) - {""})
         return set(self._session.within(_BILLING, {"wanted": wanted}).scalars()) if wanted else set()
 
-    def replaced(self, ids: Iterable[str], states: Iterable[str]) -> set[str]:
-        """Those of these claims that another one in one of these states replaces or voids."""
+    def replacing(self, ids: Iterable[str]) -> dict[str, str]:
+        """The claims that were sent to replace or void one of these, each with the one that it is about."""
         wanted = sorted(set(ids))
-        if not wanted:
-            return set()
-        wished = {str(each) for each in states}
-        return {row.replaces for row in self._session.run(_REPLACED, {"wanted": wanted}) if row.state in wished}
+        found = self._session.within(_REPLACING, {"wanted": wanted}).all() if wanted else ()
+        return {row.id: row.replaces for row in found}
 
     def numbered(self, numbers: Iterable[str]) -> dict[str, str]:
         """Our claim for each of these numbers that is a CLM01 of ours, or a payer's number of one of ours."""

@@ -227,7 +227,8 @@ class Claims(Records[Claim]):
         replaces: str | None = None,
         limit: int = 1000,
     ) -> list[StoredClaim]:
-        """The oldest first; ``state`` is one or several."""
+        """The oldest first; ``state`` is one or several. ``authorization`` is one that the claim names, waits for, or
+        has a line under."""
         statement = _ALL.limit(limit)
         if state is not None:
             states = [state] if isinstance(state, str) else state
@@ -235,7 +236,8 @@ class Claims(Records[Claim]):
         if partner is not None:
             statement = statement.where(claims.c.partner == partner)
         if authorization is not None:
-            statement = statement.where(claims.c.authorization == authorization)
+            under = sa.select(claim_lines.c.claim).where(claim_lines.c.authorization == authorization)
+            statement = statement.where(sa.or_(claims.c.authorization == authorization, claims.c.id.in_(under)))
         if parent is not None:
             statement = statement.where(claims.c.parent == parent)
         if replaces is not None:

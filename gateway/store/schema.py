@@ -296,7 +296,7 @@ claim_lines = sa.Table(
     _count("units"),
     _count("charge"),
     sa.Column("served_on", sa.Date, nullable=False, index=True),
-    _id("authorization", nullable=False, default=""),
+    _id("authorization", nullable=False, default="", index=True),
     _id("bucket", nullable=False, default=""),
     _id("visit_key", nullable=False, default="", index=True),
 )

@@ -81,6 +81,7 @@ def upgrade() -> None:
         sa.Column("visit_key", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("control_number", name="pk_claim_lines"),
     )
+    op.create_index("ix_claim_lines_authorization", "claim_lines", ["authorization"], unique=False)
     op.create_index("ix_claim_lines_claim", "claim_lines", ["claim"], unique=False)
     op.create_index("ix_claim_lines_served_on", "claim_lines", ["served_on"], unique=False)
     op.create_index("ix_claim_lines_visit_key", "claim_lines", ["visit_key"], unique=False)
