@@ -3,6 +3,7 @@
 No report shows anything of a patient: ids, codes, days, quantities and cents only, and the clinic's own numbers.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -114,7 +115,7 @@ def summed(parts: Iterable[Part], names: Sequence[str]) -> list[Row]:
     return [{**found[each], **sums[each]} for each in sorted(found)]
 
 
-class Sums:
+class Sums(ABC):
     """A report all of whose numbers are sums of its parts: it only says what these are."""
 
     name: str
@@ -122,8 +123,9 @@ class Sums:
     columns: Sequence[Column]
     summed: Sequence[str]
 
+    @abstractmethod
     def all_parts(self, view: View) -> list[Part]:
-        raise NotImplementedError
+        """What its numbers are the sums of."""
 
     def finish(self, row: Row, view: View) -> Row:
         """Adds what is worked out from the sums."""

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from gateway.flow.policies import payer_policy, policy_in
 from gateway.flow.reports.base import Part, Sums, View, columns
-from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Account, Bucket
-from gateway.ledger.visiting import UNCOVERED
+from gateway.ledger.visiting import is_certified
 from gateway.store.session import Row as Booked
 
 
@@ -32,7 +31,7 @@ class Beyond(Sums):
         booked = [each for each in told if view.of_payer(each.payer) and view.within(each.served_on)]
         buckets: dict[str, list[Bucket]] = {}
         for each in view.tx.books.buckets_under({one.authorization for one in booked} - {""}):
-            if each.quantity_source not in (MEMO, UNCOVERED):
+            if is_certified(each):
                 buckets.setdefault(each.authorization, []).append(each)
         counted = {
             each.visit_key

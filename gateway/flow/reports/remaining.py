@@ -12,11 +12,10 @@ from itertools import groupby, islice
 from gateway.flow.policies import Holder, holder
 from gateway.flow.remaining import ruling
 from gateway.flow.reports.base import Part, Row, View, columns
-from gateway.ledger.certifying import MEMO
 from gateway.ledger.entry import Account, Bucket
 from gateway.ledger.remaining import BASES, Move, remaining
 from gateway.ledger.remaining import Remaining as Counted
-from gateway.ledger.visiting import UNCOVERED
+from gateway.ledger.visiting import is_certified
 from gateway.store import NotInStore, StoredAuthorization
 
 AT_ONCE = 1000
@@ -58,7 +57,7 @@ class Remaining:
             wanted = {
                 each.id: each
                 for each in view.tx.books.buckets_of(some)
-                if each.quantity_source not in (MEMO, UNCOVERED)
+                if is_certified(each)
                 and view.within(each.ends_on)
                 and view.of_payer(payers.get(each.authorization, ""))
             }
