@@ -423,6 +423,20 @@ def test_two_claims_of_one_day_in_one_file_take_one_visit(stage: Stage) -> None:
     assert stage.units() == {"available": 11, "committed": 1}
 
 
+@on_sqlite
+def test_a_member_number_typed_otherwise_is_the_same_patient_s(store: Store, clock: Clock, tmp_path: Path) -> None:
+    """Two claims of one day and service in one file: the second is looked at again once the first is written."""
+    stage = on_stage(store, clock, tmp_path, policy='duplicate = "block"')
+    stage.certified()
+    first = claim_json(1, lines=_other_line())
+    second = claim_json(2, authorization_ref="ACCT-31337-A1", lines=_other_line())
+    second["patient"] = {**second["patient"], "member_id": second["patient"]["member_id"].lower()}
+    stage.submit(first, second)
+    stage.work()
+    assert sorted([stage.claim(1).state, stage.claim(2).state]) == ["held", "sent"]
+    assert stage.units() == {"available": 11, "committed": 1}
+
+
 def test_two_claims_of_two_days_in_one_file_go_in_one_interchange(stage: Stage) -> None:
     stage.certified()
     stage.submit(claim_json(1), claim_json(2, authorization_ref="ACCT-31337-A1", served_on="2026-03-01"))

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from gateway.domain.authorization import AuthorizationRequest
 from gateway.domain.decision import Decision, EventDecision, Rejection, Review, ServiceDecision
-from gateway.flow.cases import AUTHORIZATION_PREFIX, code, same_member, subjects_of
+from gateway.domain.same_person import same_member
+from gateway.flow.cases import AUTHORIZATION_PREFIX, code, subjects_of
 from gateway.flow.house import Transaction
 
 _TIME = re.compile(r"([0-9]{2}){2,4}")

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.parties import Payer, Person, Subscriber
+from gateway.domain.same_person import one_person, same_member
 from gateway.errors import Finding, Severity
 from gateway.store import StoredAuthorization, StoredClaim, Transaction
 
@@ -196,23 +197,6 @@ def of_one_patient(request: Insured, other: Insured) -> bool:
     a clinic mistypes one; what follows from a number that leads to another patient cannot be called back."""
     members = same_member(request.subscriber, other.subscriber)
     return members and request.payer.id == other.payer.id and one_person(request.patient, other.patient)
-
-
-def same_member(one: Subscriber, other: Subscriber) -> bool:
-    """Whether both have one member number, however it was typed."""
-    return one.member_id.strip().casefold() == other.member_id.strip().casefold()
-
-
-def one_person(one: Person, other: Person) -> bool:
-    """By birth date and first name, as far as both are known: a plan's number may be a whole family's."""
-    names = {first_name(one), first_name(other)} - {""}
-    dates = {each.born for each in (one, other)} - {None}
-    return len(names) <= 1 and len(dates) <= 1
-
-
-def first_name(person: Person) -> str:
-    """The first of the given names, as two of them are compared; "" where none is known."""
-    return "".join(person.first.casefold().split()[:1])
 
 
 def subjects_of(tx: Transaction, kind: str, value: str, partner: str) -> list[str]:

@@ -15,8 +15,9 @@ from gateway.domain.claim import Claim, Frequency
 from gateway.domain.coverage import Coverage
 from gateway.domain.disciplines import discipline
 from gateway.domain.plan_of_care import PlanOfCare
+from gateway.domain.same_person import first_name, one_person, same_member
 from gateway.domain.visit import Status
-from gateway.flow.cases import ADJUDICATED, UNDECIDED, State, first_name, of_one_patient, one_person, same_member
+from gateway.flow.cases import ADJUDICATED, UNDECIDED, State, of_one_patient
 from gateway.flow.house import House
 from gateway.flow.policies import day_of, policy_of
 from gateway.flow.reference import reference_for

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from gateway.domain.same_person import one_person
 from gateway.domain.visit import Status
 from gateway.flow import deadlines
-from gateway.flow.cases import BILLABLE, State, one_person
+from gateway.flow.cases import BILLABLE, State
 from gateway.flow.house import Transaction
 from gateway.ledger import units
 from gateway.ledger.entry import Account, Cause

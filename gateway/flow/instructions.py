@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from gateway.domain.authorization import RESTATING
 from gateway.domain.instruction import Certification, Correction, Instruction, Transfer
+from gateway.domain.same_person import one_person
 from gateway.errors import Finding
 from gateway.flow import deadlines
-from gateway.flow.cases import BILLABLE, CERTIFYING, State, changed_by, close_answers, one_person
+from gateway.flow.cases import BILLABLE, CERTIFYING, State, changed_by, close_answers
 from gateway.flow.clock import close_expectation
 from gateway.flow.cures import cure
 from gateway.flow.house import House, Transaction

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.domain.claim import ClaimBatch, Frequency, Submitter
+from gateway.domain.same_person import same_member
 from gateway.flow.assigning import posted, take
 from gateway.flow.booked import booked, pass_on
 from gateway.flow.cases import State, move
@@ -104,7 +105,7 @@ class ClaimDesk:
 
 def _meet(plan: ClaimPlan, other: ClaimPlan) -> bool:
     """Whether two claims are of one patient and day, and of one authorization or service."""
-    if plan.claim.subscriber.member_id != other.claim.subscriber.member_id:
+    if not same_member(plan.claim.subscriber, other.claim.subscriber):
         return False
     shared = set(plan.assigned.authorizations) & set(other.assigned.authorizations)
     days = [{line.served_on for line in each.claim.lines} for each in (plan, other)]

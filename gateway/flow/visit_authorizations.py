@@ -3,8 +3,9 @@
 from datetime import date
 
 from gateway.domain.authorization import RESTATING, AuthorizationRequest
+from gateway.domain.same_person import one_person, same_member
 from gateway.domain.visit import Visit
-from gateway.flow.cases import BILLABLE, CERTIFYING, UNDECIDED, State, changed_by, one_person, same_member
+from gateway.flow.cases import BILLABLE, CERTIFYING, UNDECIDED, State, changed_by
 from gateway.flow.house import Transaction
 from gateway.store import StoredAuthorization
 

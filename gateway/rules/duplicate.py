@@ -5,6 +5,7 @@ from datetime import date
 
 from gateway.domain.authorization import AuthorizationRequest, Kind
 from gateway.domain.claim import Claim, Frequency, ServiceLine
+from gateway.domain.same_person import one_person, same_member
 from gateway.errors import Finding
 from gateway.rules.case import ClaimCase, RequestCase
 
@@ -119,9 +120,8 @@ def _overlap(one: AuthorizationRequest, other: AuthorizationRequest) -> bool | N
 
 
 def _same_patient(one: Claim, other: Claim) -> bool:
-    return (
-        one.id != other.id and one.patient == other.patient and one.subscriber.member_id == other.subscriber.member_id
-    )
+    members = same_member(one.subscriber, other.subscriber)
+    return one.id != other.id and members and one_person(one.patient, other.patient)
 
 
 def _service(line: ServiceLine) -> tuple[object, ...]:
