@@ -148,12 +148,12 @@ class BilledClaims:
         if not come:
             return
         now = self._session.now
-        if self._session.dialect.name == "postgresql":
+        if self._session.connection.dialect.name == "postgresql":
             ids, states, numbers = zip(
                 *[(each.claim, each.state, each.payer_claim_number) for each in come], strict=True
             )
             values = {"ids": list(ids), "states": list(states), "numbers": list(numbers), "to_changed_at": now}
-            self._session.run_later(_SETTLE_ALL, values)
+            self._session.run(_SETTLE_ALL, values)
             return
         each_of = [
             {"wanted": each.claim, "to_state": each.state, "to_number": each.payer_claim_number, "to_changed_at": now}

@@ -6,7 +6,7 @@ with ChangedMeanwhile, and starting over finds it. Never updates.
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,28 +14,24 @@ import sqlalchemy as sa
 from gateway.errors import GatewayError
 from gateway.store.session import ChangedMeanwhile, Session, our_errors
 
-Rows = Sequence[tuple[Any, ...]]
-_Write = Callable[[sa.Connection, sa.Table, tuple[str, ...], Rows], None]
 _UNIQUE = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")  # PostgreSQL's is unique_violation.
 
 
-def add_rows(session: Session, table: sa.Table, names: tuple[str, ...], rows: Rows) -> None:
+def add_rows(session: Session, table: sa.Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows, each with the values of ``names`` in their order: every column but those that count up by
     themselves, for there are no defaults here. Raises ChangedMeanwhile where one is there already."""
     if not rows:
         return
-    dialect = session.dialect
+    dialect = session.connection.dialect
     converters = _converters(table, names, dialect.name)
     if converters:
         rows = [_converted(row, converters) for row in rows]
-    write = _copied if dialect.name == "postgresql" else _inserted
-    session.later(partial(_written, write, table, names, rows))
-
-
-def _written(write: _Write, table: sa.Table, names: tuple[str, ...], rows: Rows, connection: sa.Connection) -> None:
     try:
-        with our_errors():
-            write(connection, table, names, rows)
+        if dialect.name == "postgresql":
+            _copy(session, _copy_text(table, names), rows)
+        else:
+            with our_errors():
+                session.connection.exec_driver_sql(_insert_text(table, names), list(rows))
     except GatewayError as error:
         cause = error.__cause__
         if not isinstance(cause, sa.exc.DBAPIError) or error.retryable:
@@ -50,20 +46,16 @@ def _written(write: _Write, table: sa.Table, names: tuple[str, ...], rows: Rows,
         ) from None
 
 
-def _inserted(connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Rows) -> None:
-    connection.exec_driver_sql(_insert_text(table, names), list(rows))
-
-
-def _copied(connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Rows) -> None:
-    driver: Any = connection.connection.driver_connection
-    module: Any = connection.dialect.dbapi
-    text = _copy_text(table, names)
+def _copy(session: Session, text: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    driver: Any = session.connection.connection.driver_connection
+    module: Any = session.connection.dialect.dbapi
     try:
         with driver.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:
                 copy.write_row(row)
     except module.Error as error:
-        raise sa.exc.DBAPIError.instance(text, None, error, module.Error, hide_parameters=True) from error
+        with our_errors():
+            raise sa.exc.DBAPIError.instance(text, None, error, module.Error, hide_parameters=True) from error
 
 
 def _converted(row: tuple[Any, ...], converters: Sequence[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:

@@ -172,14 +172,10 @@ class Store:
                 ids=self._ids(read_only=read_only),
                 configuration=self.configuration,
             )
-            try:
-                yield session
-                session.inputs.write()
-                assert session.connection is connection, "everything has arrived"
-                with our_errors():
-                    connection.commit()
-            finally:
-                session.close()
+            yield session
+            session.inputs.write()
+            with our_errors():
+                connection.commit()
         finally:
             connection.close()  # Rolls back what was not committed.
 

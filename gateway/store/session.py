@@ -4,11 +4,10 @@ Errors of the database become ours here. Never commits: that is the door's work 
 """
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -16,7 +15,6 @@ import sqlalchemy as sa
 from sqlalchemy.sql.base import Executable
 
 from gateway.errors import GatewayError
-from gateway.store.behind import Behind
 from gateway.store.keys import Keyring
 
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -111,9 +109,7 @@ class Session:
         ids: Ids,
         configuration: str = "",
     ) -> None:
-        self._connection = connection
-        self._behind = Behind()
-        self.dialect = connection.dialect
+        self.connection = connection
         self.scope = scope
         self.now = now
         self.keys = keys
@@ -125,33 +121,6 @@ class Session:
             for key, value in (("scope_organisation", scope.organisation), ("scope_clinic", scope.clinic))
             if value is not None
         }
-
-    @property
-    def connection(self) -> sa.Connection:
-        """Everything that was written ``later`` has arrived. Raises what that ended with."""
-        self._behind.arrive()
-        return self._connection
-
-    def later(self, write: Callable[[sa.Connection], None]) -> None:
-        """Write something on the connection while this thread goes on; whatever needs the connection next waits for
-        it, and raises its error. On SQLite at once: there is no server that could work meanwhile."""
-        if self.dialect.name == "sqlite":
-            write(self._connection)
-        else:
-            self._behind.add(partial(write, self._connection))
-
-    def run_later(self, statement: Executable, values: Mapping[str, Any]) -> None:
-        """Run a statement that gives nothing back, ``later``."""
-
-        def run(connection: sa.Connection) -> None:
-            with our_errors():
-                connection.execute(statement, values)
-
-        self.later(run)
-
-    def close(self) -> None:
-        """Nothing is written any more."""
-        self._behind.close()
 
     def run(self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None) -> Rows:
         """Run a statement; several sets of values run it as many times. Raises our errors only."""

@@ -93,9 +93,9 @@ class Tasks:
         if not rows:
             return
         session = self._session
-        if session.dialect.name == "postgresql":
+        if session.connection.dialect.name == "postgresql":
             values = {f"of_{name}": [row[name] for row in rows.values()] for name in _GIVEN}
-            session.run_later(_OPEN_ALL, values | {"now": session.now})
+            session.run(_OPEN_ALL, values | {"now": session.now})
         else:
             session.run(_OPEN, list(rows.values()))
 
