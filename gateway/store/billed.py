@@ -127,7 +127,7 @@ class BilledClaims:
     def billing(self, visit_keys: Iterable[str]) -> set[str]:
         """The claims that were sent for these visits."""
         wanted = sorted(set(visit_keys) - {""})
-        return set(self._session.within(_BILLING, {"wanted": wanted}).scalars()) if wanted else set()
+        return set(self._session.within(_BILLING, {"wanted": wanted}).scalars().all()) if wanted else set()
 
     def replacing(self, ids: Iterable[str]) -> dict[str, str]:
         """The claims that were sent to replace or void one of these, each with the one that it is about."""
@@ -163,7 +163,7 @@ class BilledClaims:
 
     def _with_lines(self, rows: Sequence[Row]) -> list[SentClaim]:
         lines: dict[str, list[Row]] = {row.id: [] for row in rows}
-        for row in self._session.within(_LINES, {"wanted": list(lines)}) if rows else ():
+        for row in self._session.within(_LINES, {"wanted": list(lines)}).all() if rows else ():
             lines[row.claim].append(row)
         return [self._one(row, lines[row.id]) for row in rows]
 

@@ -152,7 +152,7 @@ class Books:
     def buckets_of(self, bucket_ids: Iterable[str]) -> list[Bucket]:
         """These buckets, as far as the scope sees them."""
         wanted = sorted(set(bucket_ids) - {""})
-        return [_bucket(row) for row in self._session.within(_BUCKETS_IN, {"wanted": wanted})] if wanted else []
+        return [_bucket(row) for row in self._session.within(_BUCKETS_IN, {"wanted": wanted}).all()] if wanted else []
 
     def buckets_under(self, authorizations: Iterable[str]) -> list[Bucket]:
         """The buckets of several authorizations, by window and line."""
@@ -183,7 +183,7 @@ class Books:
             return {}
         if lock:
             self._owners(wanted, lock=True)
-        found = _balances(self._session.within(_MOVED_IN, {"wanted": wanted}))
+        found = _balances(self._session.within(_MOVED_IN, {"wanted": wanted}).all())
         if not lock and len(found) < len(wanted):
             self._owners(wanted)
         return {bucket: found.get(bucket, {}) for bucket in wanted}
@@ -268,7 +268,7 @@ class Books:
         for statement, wanted in ((_OF_VISITS, set(visit_keys)), (_OF_CLAIMS, set(claims))):
             if wanted - {""}:
                 more: dict[str, list[Row]] = {}
-                for row in self._session.within(statement, {"wanted": sorted(wanted - {""})}):
+                for row in self._session.within(statement, {"wanted": sorted(wanted - {""})}).all():
                     if row.id not in found:
                         more.setdefault(row.id, []).append(row)
                 found |= more
@@ -347,7 +347,7 @@ class Books:
         session = self._session
         known = {} if lock else session.remembered(wanted)
         if len(known) < len(wanted):
-            rows = session.within(_OWNERS_LOCK if lock else _OWNERS_GET, {"wanted": wanted})
+            rows = session.within(_OWNERS_LOCK if lock else _OWNERS_GET, {"wanted": wanted}).all()
             known = {row.id: session.remember(row.id, row.organisation, row.clinic) for row in rows}
         for bucket in wanted:
             if bucket not in known:
