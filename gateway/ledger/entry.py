@@ -72,7 +72,6 @@ MOVES: Mapping[str, frozenset[tuple[Account, Account]]] = {
     "release": frozenset({(_A.COMMITTED, _A.AVAILABLE)}),
     "consume": frozenset({(_A.COMMITTED, _A.CONSUMED)}),
     "reverse": frozenset({(_A.CONSUMED, _A.COMMITTED), (_A.UNCOVERED, _A.UNAUTHORIZED)}),
-    "void": frozenset({(_A.COMMITTED, _A.AVAILABLE), (_A.CONSUMED, _A.AVAILABLE)}),
     "expire": frozenset({(_A.AVAILABLE, _A.EXPIRED)}),
     "return": frozenset({(_A.AVAILABLE, _A.RETURNED)}),
     "transfer": frozenset({(_A.AVAILABLE, _A.MOVED), (_A.EXPIRED, _A.MOVED), (_A.GRANT, _A.AVAILABLE)}),

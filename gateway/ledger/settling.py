@@ -2,12 +2,12 @@
 that the one before leaves. Never draws more than a bucket holds: what a payer paid beyond that is uncovered."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from gateway.errors import Finding, Severity
 from gateway.ledger import units
-from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, add, apply
+from gateway.ledger.entry import Account, Balances, Bucket, Cause, Entry, add
 from gateway.ledger.standing import Standing
 from gateway.ledger.target import Target
 
@@ -163,28 +163,3 @@ def _short_in_place(held: Standing, lacking: int) -> Finding:
         severity=Severity.BLOCK,
         source="domain facts, 6.2",
     )
-
-
-def withdrawn(
-    standing: Iterable[Standing], balances: Balances, *, kind: str, cause: Cause, holds_on: date, key: str
-) -> tuple[Entry, ...]:
-    """Everything that a claim holds, given back: ``kind`` is release (a 999 or 277CA refused the claim: what it has
-    committed) or void (frequency 8 or 7 was accepted: what it has consumed, too)."""
-    entries = []
-    post = {"release": units.release, "void": units.void}[kind]
-    for held in standing:
-        quantity = held.committed + (held.consumed if kind == "void" else 0)
-        if not quantity:
-            continue
-        entry = post(
-            held.bucket,
-            balances.get(held.bucket.id, {}),
-            quantity,
-            cause=replace(cause, line=held.lines[0], authorization=held.bucket.authorization),
-            holds_on=holds_on,
-            key=f"{key}/{held.visit_key or held.lines[0]}",
-            visit_key=held.visit_key,
-        )
-        balances = apply(balances, entry)
-        entries.append(entry)
-    return tuple(entries)

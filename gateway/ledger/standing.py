@@ -14,7 +14,6 @@ _DELTAS: Mapping[str, tuple[int, int, int]] = {  # Of committed, consumed and re
     "release": (-1, 0, 1),
     "consume": (-1, 1, 0),
     "reverse": (1, -1, 0),
-    "void": (0, 0, 1),
 }
 
 
@@ -123,10 +122,6 @@ class _Counts:
         elif entry.kind == "uncovered":
             self.uncovered += moved
             self.released = max(0, self.released - moved)
-        elif entry.kind == "void":
-            self.committed -= _taken(entry, Account.COMMITTED)
-            self.consumed -= _taken(entry, Account.CONSUMED)
-            self.released += moved
         else:
             committed, consumed, released = _DELTAS[entry.kind]
             self.committed += committed * moved
@@ -146,10 +141,6 @@ class _Counts:
             uncovered=self.uncovered,
             consumed_by=self.consumed_by,
         )
-
-
-def _taken(entry: Entry, account: Account) -> int:
-    return sum(each.quantity for each in entry.postings if each.source is account)
 
 
 def _moved(entry: Entry) -> int:

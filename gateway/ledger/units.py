@@ -155,14 +155,6 @@ def take_back(
     return _move("reverse", bucket, balance, quantity, source, target, cause, holds_on, f"{key}/uncovered", visit_key)
 
 
-def void(
-    bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str, visit_key: str = ""
-) -> Entry:
-    """The payer accepted a void (frequency 8), or a replacement (7) before its own lines are committed."""
-    sources = (Account.COMMITTED, Account.CONSUMED)
-    return _draw("void", bucket, balance, quantity, sources, Account.AVAILABLE, cause, holds_on, key, visit_key)
-
-
 def expire(bucket: Bucket, balance: Balance, quantity: int, *, cause: Cause, holds_on: date, key: str) -> Entry:
     """The window has ended. ``holds_on`` lies behind it."""
     assert bucket.ends_on is not None, "a window without an end does not expire"
