@@ -1,9 +1,10 @@
 """Claim payments a second from an 835 into both databases, and how long `remaining` and `trace` take in a large ledger.
 
-Run: ``python bench/ledger.py [--claims N] [--entries N] [--database sqlite|postgresql]``. Everything is durable:
-SQLite with synchronous=FULL, PostgreSQL with fsync and synchronous commits, both on the disk under ``--folder``. The
-claims are put there first; then a process of its own takes the 835 in as one document and posts it, from its bytes to
-both books, and tells its seconds and its peak of memory. The look-ups come last, in the same database.
+Run: ``PYTHONPATH=tests python bench/ledger.py [--claims N] [--entries N] [--database sqlite|postgresql]``; the stage of
+the tests is this bench's, too. Everything is durable: SQLite with synchronous=FULL, PostgreSQL with fsync and
+synchronous commits, both on the disk under ``--folder``. The claims are put there first; then a process of its own
+takes the 835 in as one document and posts it, from its bytes to both books, and tells its seconds and its peak of
+memory. The look-ups come last, in the same database.
 """
 
 import argparse
@@ -21,31 +22,28 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import postgres_cluster
+from conftest import Clock
+from flow_stage import PARTNER, Stage, on_stage, payment, remitted
+from ledger_samples import claim as sample
+from ledger_samples import line
 from ledger_seed import authorization, seed
 from measuring import Told
 from table import table
 
+from gateway.domain.authorization import Unit
+from gateway.domain.claim import Claim
+from gateway.domain.parties import Payer, Provider
+from gateway.flow import deliver
+from gateway.flow.graph import graph
+from gateway.flow.remaining import remaining
+from gateway.ledger import cents, units
+from gateway.ledger.entry import Bucket, Cause
+from gateway.ledger.matching import visit_key
+from gateway.store import Keyring, Scope, Store
+
 ROOT = Path(__file__).resolve().parent.parent
 POST = Path(__file__).with_name("ledger_post.py")
-sys.path.insert(0, str(ROOT / "tests"))  # The stage of the tests is this bench's, too.
-
-import postgres_cluster  # noqa: E402
-from conftest import Clock  # noqa: E402
-from flow_stage import PARTNER, Stage, on_stage, payment, remitted  # noqa: E402
-from ledger_samples import claim as sample  # noqa: E402
-from ledger_samples import line  # noqa: E402
-
-from gateway.domain.authorization import Unit  # noqa: E402
-from gateway.domain.claim import Claim  # noqa: E402
-from gateway.domain.parties import Payer, Provider  # noqa: E402
-from gateway.flow import deliver  # noqa: E402
-from gateway.flow.graph import graph  # noqa: E402
-from gateway.flow.remaining import remaining  # noqa: E402
-from gateway.ledger import cents, units  # noqa: E402
-from gateway.ledger.entry import Bucket, Cause  # noqa: E402
-from gateway.ledger.matching import visit_key  # noqa: E402
-from gateway.store import Keyring, Scope, Store  # noqa: E402
-
 DAY = date(2026, 3, 2)
 BATCH = 500
 DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on", "max_connections=50", "shared_buffers=256MB")

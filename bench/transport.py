@@ -1,10 +1,10 @@
 """AS2 beside ``openssl cms``, SFTP beside OpenSSH's own client, the reactor under eight transfers, all in one run.
 
-Run: ``python bench/transport.py [--quick] [--rounds N]``. Needs openssl, sshd, sftp and ssh-keygen. ``--quick`` takes
-smaller files. Each measurement has a process of its own; rates are megabytes (10^6 bytes) a second, medians of the
-rounds, in which ours and theirs take turns. Wall clock and CPU seconds stand beside each other, for a server shares the
-two cores with its client. Memory is the peak of the process, and what of it lies above that of a process that only
-imports the same modules.
+Run: ``PYTHONPATH=tests python bench/transport.py [--quick] [--rounds N]``; the real sshd of the tests is this bench's,
+too. Needs openssl, sshd, sftp and ssh-keygen. ``--quick`` takes smaller files. Each measurement has a process of its
+own; rates are megabytes (10^6 bytes) a second, medians of the rounds, in which ours and theirs take turns. Wall clock
+and CPU seconds stand beside each other, for a server shares the two cores with its client. Memory is the peak of the
+process, and what of it lies above that of a process that only imports the same modules.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from measuring import Told
+from sftp_peers import Sshd
 from table import table
 
 from gateway.cli.stage import THEM, US, Stage
@@ -37,10 +38,6 @@ from gateway.transport.spool import Spool
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = Path(__file__).with_name("transport_tasks.py")
-sys.path.insert(0, str(ROOT / "tests"))  # The real sshd of the tests is this bench's, too.
-
-from sftp_peers import Sshd  # noqa: E402
-
 MB = 1_000_000
 
 
