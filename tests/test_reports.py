@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from conftest import Clock
-from flow_stage import SECRETS, TODAY, Stage, claim_json, on_sqlite, on_stage, payment, request_json
+from flow_stage import PATIENT, SECRETS, TODAY, Stage, claim_json, on_sqlite, on_stage, payment, request_json
 from test_flow_instructions import correction
 from test_store_payments import denied as refused
 from test_store_payments import paid
@@ -124,6 +124,7 @@ def test_denials_are_counted_in_money_by_reason(stage: Stage) -> None:
     payer = payers.pop()
     assert found == {"197": ("CO", payer, 1, 12000), "50": ("CO", payer, 1, 6000)}
     assert asked(stage, "denials", payer="NOBODY") == []
+    assert asked(stage, "denials", payer="SIM01") == asked(stage, "denials"), "the payer is the one that was billed"
     assert asked(stage, "denials", since=date(2030, 1, 1)) == []
 
 
@@ -183,6 +184,17 @@ def test_what_no_authorization_covers_is_told_with_its_day(stage: Stage) -> None
     (row,) = asked(stage, "uncovered")
     assert (row["uncovered"], row["since"], row["unit"]) == (1, date(2026, 3, 1), "visit")
     assert len(asked(stage, "retro")) == (row["retro_by"] is not None)
+
+
+def test_what_a_retro_authorization_cured_is_told_no_more(stage: Stage) -> None:
+    owner = {"authorization_ref": None, "payer": "SIM01", "patient": PATIENT}
+    stage.submit(visit_json(1, "took_place", override="in pain", **owner))
+    (row,) = asked(stage, "uncovered")
+    assert (row["uncovered"], row["payer"]) == (1, "SIM01")
+    stage.certified(starts_on="2026-03-02")
+    assert stage.units() == {"available": 11, "rendered": 1}
+    assert asked(stage, "uncovered") == []
+    assert asked(stage, "retro") == []
 
 
 def test_a_payers_count_is_set_against_ours(stage: Stage) -> None:

@@ -69,9 +69,10 @@ _SUMS_OF_CASES = (
 _reversal = payments.alias()
 _TAKEN_BACK = sa.exists().where(_reversal.c.reverses == payments.c.id, _reversal.c.state == "posted")
 _DENIALS = Scoped(
-    sa.select(*denials.c, payments.c.document, remittances.c.payer_id)
+    sa.select(*denials.c, payments.c.document, sa.func.coalesce(claims.c.payer, remittances.c.payer_id).label("payer"))
     .join(payments, payments.c.id == denials.c.payment)
     .join(remittances, remittances.c.id == payments.c.remittance)
+    .outerjoin(claims, claims.c.id == denials.c.claim)
     .where(payments.c.state == "posted", payments.c.reverses == "", ~_TAKEN_BACK)
     .order_by(denials.c.payment, denials.c.number),
     denials,

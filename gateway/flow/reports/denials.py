@@ -18,7 +18,7 @@ class Denials(Sums):
     def all_parts(self, view: View) -> list[Part]:
         return [
             Part(
-                row=key(each.organisation, each.clinic, each.payer_id, each.group_code, each.reason, each.topic),
+                row=key(each.organisation, each.clinic, each.payer, each.group_code, each.reason, each.topic),
                 trace=each.claim or each.document,
                 entry=each.payment,
                 what=f"line {each.line}" if each.line else "claim",
@@ -27,7 +27,7 @@ class Denials(Sums):
                 about={
                     "organisation": each.organisation,
                     "clinic": each.clinic,
-                    "payer": each.payer_id,
+                    "payer": each.payer,
                     "group": each.group_code,
                     "reason": each.reason,
                     "topic": each.topic,
@@ -35,7 +35,7 @@ class Denials(Sums):
                 },
             )
             for each in sorted(view.tx.figures.denials(), key=lambda each: each.paid_on, reverse=True)
-            if view.of_payer(each.payer_id) and view.within(each.paid_on)
+            if view.of_payer(each.payer) and view.within(each.paid_on)
         ]
 
     def finish(self, row: Row, view: View) -> Row:

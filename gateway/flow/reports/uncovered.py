@@ -34,7 +34,7 @@ class Uncovered(Sums):
                 continue
             found.append(
                 Part(
-                    row=f"{move.bucket}|{move.visit_key}",
+                    row=f"{move.bucket}|{served_on}",  # What cures a visit posts under the name it has from then on.
                     trace=move.claim or move.authorization or (visit.id if visit else move.document),
                     entry=move.entry,
                     what=move.kind,
